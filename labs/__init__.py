@@ -1,0 +1,6 @@
+"""The labs: the only package that knows Gradio. `LABS` lists them in display order."""
+
+from labs.lab import Lab
+from labs.sde import LAB as SDE
+
+LABS: tuple[Lab, ...] = (SDE,)

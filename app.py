@@ -59,14 +59,14 @@ def _selected(request: gr.Request) -> Any:
     return gr.Tabs(selected=slug) if slug in {lab.slug for lab in LABS} else gr.skip()
 
 
-def launch(**options: Any) -> Any:
-    """Starts the app; `options` go to Gradio's `launch` (a test's port, say)."""
+def launch(**options: Any) -> gr.Blocks:
+    """Starts the app and returns it; `options` go to Gradio's `launch` (a test's port, say)."""
     # Several visitors compute at once: one thread each beats all of them on all cores.
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     words = Translations()
     page = build_page(words)
     page.queue(max_size=64, default_concurrency_limit=2, api_open=False)
-    return page.launch(
+    page.launch(
         theme=THEME,
         head=_HEAD.format(static=STATIC.prefix),
         i18n=words.gradio(),
@@ -80,6 +80,7 @@ def launch(**options: Any) -> Any:
         app_kwargs={"middleware": middleware(), "routes": routes(LABS)},
         **options,
     )
+    return page
 
 
 if __name__ == "__main__":

@@ -95,8 +95,14 @@ def settings_of_link(lab: Lab, query: Mapping[str, str]) -> tuple[object, Text |
 
 
 def query_of(link: str) -> dict[str, str]:
-    """Returns the pairs of a query such as "steps=50&data=moons", of at most 8,000 characters."""
-    return dict(parse_qsl(link[:8000], max_num_fields=100))
+    """Returns the pairs of a query such as "steps=50&data=moons".
+
+    Raises:
+        Refusal: If it has more than 8,000 characters or 100 fields.
+    """
+    if len(link) > 8000 or link.count("&") >= 100:
+        raise Refusal(Text("The link is too long.", "链接太长。"))
+    return dict(parse_qsl(link, keep_blank_values=True))
 
 
 def describe(lab: Lab) -> str:

@@ -28,7 +28,7 @@ class Session:
     first, and `generation` counts its runs, so that a job notices when a newer one replaced it.
     """
 
-    capacity = 4
+    capacity = 6
 
     def __init__(self) -> None:
         self.generation = 0

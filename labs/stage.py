@@ -93,7 +93,10 @@ def _control(lab: Lab, name: str, spec: Spec, words: Translations) -> Any:
     elif spec.help:
         options["info"] = words.add(f"{elem_id}.help", spec.help)
     label = words.add(elem_id, spec.label)
-    return spec.component(defaults(lab.settings)[name], label, words, **options)
+    control = spec.component(defaults(lab.settings)[name], label, words, **options)
+    # Gradio would refuse a value without naming the setting; the declaration refuses it better.
+    control.preprocess = lambda value: value
+    return control
 
 
 class _Handlers:

@@ -54,5 +54,5 @@ THEME = gr.themes.Base(
         button_secondary_background_fill="transparent",
         button_secondary_border_color="var(--line)",
         button_secondary_text_color="var(--ink)",
-    )
+    ),
 )

@@ -11,7 +11,6 @@ from core.sde import (
     SDE,
     BrownianPath,
     ExactScore,
-    Likelihood,
     Sampler,
     ScoreError,
     ScoreNetwork,
@@ -29,6 +28,8 @@ from labs.scene import Patch, Readout
 from labs.sde.settings import EXTENT, Settings, density_of, process_of, sampler_of
 from labs.text import Text
 
+MARGINAL_TIMES = torch.linspace(1e-3, 1.0, 17, dtype=torch.float64)
+MARGINAL_GRID = 56
 CURVE_STEPS = (5, 10, 20, 50, 100, 200, 500)
 CURVE_SAMPLERS = ("em", "pc", "heun", "ddim", "dpm")
 CURVE_PARTICLES = 1000
@@ -67,11 +68,17 @@ class Road:
 
 @dataclass(frozen=True)
 class Point:
-    """A clicked point's log-density in nats: exact, and through the ODE with both end densities."""
+    """A clicked point's log-density in nats.
+
+    Attributes:
+        exact: In closed form.
+        ode: Through the ODE, against the true p_1.
+        standard: Through the same ODE, against the prior that generation starts from.
+    """
 
     exact: float
-    ode: Likelihood
-    standard: Likelihood
+    ode: float
+    standard: float
 
 
 @dataclass(frozen=True)
@@ -86,12 +93,23 @@ class Learned:
 
 @dataclass(frozen=True)
 class Result:
-    """Everything that the stage of the SDE lab is drawn from."""
+    """Everything that the stage of the SDE lab is drawn from.
+
+    Attributes:
+        density: The data.
+        sde: The forward process.
+        roads: What the stages follow, left to right.
+        point: The clicked point.
+        marginals: p_t on the nodes of a grid per stage unit squared, at `MARGINAL_TIMES`.
+        learned: The score network, where one is in play.
+        distances: Per sampler, (evaluations, distance) pairs.
+    """
 
     density: GaussianMixture
     sde: SDE
     roads: tuple[Road, ...]
     point: Point
+    marginals: Tensor
     learned: Learned | None = None
     distances: Distances = field(default_factory=dict)
 
@@ -124,6 +142,8 @@ def plans(settings: Settings) -> tuple[Plan, ...]:
         noisy = chosen if chosen.stochastic else sampler_of(settings, "em")
         smooth = chosen if not chosen.stochastic else sampler_of(settings, "heun")
         return Plan(noisy, steps, learned), Plan(smooth, steps, learned)
+    if settings.show == "samplers":
+        return reverse, Plan(sampler_of(settings, settings.other), steps, learned)
     if settings.show == "score":
         return Plan(chosen, steps), Plan(chosen, steps, learned=True)
     if settings.show == "discrete":
@@ -137,7 +157,8 @@ def run(settings: Settings, session: Session) -> Iterator[Patch | Result]:
     learned: Learned | None = None
     if _needs_network(settings):
         learned = yield from _trained(settings, session, density, sde)
-    bare = Result(density, sde, (), _point(settings, density, sde), learned)
+    marginals = _marginals(settings, session, density, sde)
+    bare = Result(density, sde, (), _point(settings, density, sde), marginals, learned)
     result = yield from _with_roads(settings, bare)
     if settings.show == "distance":
         result = yield from _with_distances(settings, session, result)
@@ -229,19 +250,32 @@ def _score(bare: Result, plan: Plan) -> object:
 
 def _point(settings: Settings, density: GaussianMixture, sde: SDE) -> Point:
     x = torch.tensor([[settings.point_x, settings.point_y]], dtype=torch.float64)
-    score = ExactScore(density, sde)
-    return Point(
-        exact=float(density.log_prob(x, sde, 1e-5)),
-        ode=log_likelihood(x, sde, score, prior="exact", tolerance=1e-6),
-        standard=log_likelihood(x, sde, score, prior="standard"),
-    )
+    through = log_likelihood(x, sde, ExactScore(density, sde), prior="exact")
+    x_1, ode = through.positions[-1], float(through.log_prob)
+    mismatch = float(sde.prior_log_prob(x_1) - density.log_prob(x_1, sde, 1.0))
+    return Point(float(density.log_prob(x, sde, 1e-5)), ode, ode + mismatch)
 
 
 def bare_result(settings: Settings, session: Session) -> Result:
     """Returns what is known before any cloud moves; a score not trained yet is the exact one."""
     density, sde = density_of(settings), process_of(settings)
     learned = session.get(_network_key(settings)) if _needs_network(settings) else None
-    return Result(density, sde, (), _point(settings, density, sde), learned)
+    marginals = _marginals(settings, session, density, sde)
+    return Result(density, sde, (), _point(settings, density, sde), marginals, learned)
+
+
+def _marginals(settings: Settings, session: Session, density: GaussianMixture, sde: SDE) -> Tensor:
+    """Returns p_t on the stage, (K, G, G); kept, as it does not change while samplers do."""
+    key = ("marginals", *_problem(settings))
+    kept = session.get(key)
+    if isinstance(kept, Tensor):
+        return kept
+    values = []
+    for t in MARGINAL_TIMES:
+        scale = stage_scale(sde, t).float()
+        grid = stage_grid(MARGINAL_GRID) * scale
+        values.append(density.log_prob(grid, sde, t).exp() * scale**2)
+    return session.keep(key, torch.stack(values).reshape(-1, MARGINAL_GRID, MARGINAL_GRID))
 
 
 def _needs_network(settings: Settings) -> bool:
@@ -271,6 +305,7 @@ def _trained(
     if isinstance(kept, Learned):
         return kept
     point = _point(settings, density, sde)
+    marginals = _marginals(settings, session, density, sde)
     quick = replace(settings, steps=min(settings.steps, 50), sampler="em")
     learned = None
     generator = torch.Generator().manual_seed(settings.seed)
@@ -280,7 +315,7 @@ def _trained(
             yield _progress(learned, settings.training)
         if step.step % _PREVIEW_STEPS == 0 and step.step < settings.training:
             shown = replace(learned, errors=_errors(learned.network, density, sde))
-            bare = Result(density, sde, (), point, shown)
+            bare = Result(density, sde, (), point, marginals, shown)
             yield (yield from _with_roads(quick, bare))
     assert learned is not None
     done = replace(learned, errors=_errors(learned.network, density, sde))
@@ -325,7 +360,7 @@ def _with_distances(
     kept = session.get(_distance_key(settings))
     if isinstance(kept, dict):
         return replace(result, distances=kept)
-    distances: Distances = {}
+    distances: Distances = {"floor": _floor(settings, result)}
     yield replace(result, distances=distances)
     total = len(CURVE_STEPS) * len(CURVE_SAMPLERS)
     done = 0
@@ -338,6 +373,19 @@ def _with_distances(
             yield Patch(progress=done / total, doing=doing)
         yield replace(result, distances=dict(distances))
     return replace(result, distances=session.keep(_distance_key(settings), distances))
+
+
+def _floor(settings: Settings, result: Result) -> list[tuple[int, float]]:
+    """The distance between two fresh sets of data: no sampler can be told apart below it."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    clouds = [
+        result.density.sample(CURVE_PARTICLES, generator=generator, dtype=torch.float32)
+        for _ in range(8)
+    ]
+    pairs = zip(clouds[::2], clouds[1::2], strict=True)
+    found = [float(sliced_wasserstein(a, b, generator=generator)) for a, b in pairs]
+    mean = sum(found) / len(found)
+    return [(CURVE_STEPS[0], mean), (2 * CURVE_STEPS[-1], mean)]
 
 
 def _distance(settings: Settings, result: Result, plan: Plan) -> tuple[int, float]:

@@ -44,7 +44,7 @@ from labs.sde.snippet import code_of, snippet
 from labs.text import Text
 
 STOP = 1e-3
-_GRID, _DENSITY_FRAMES, _ARROWS, _ARROW_FRAMES = 56, 17, 13, 9
+_ERROR_FRAMES, _ARROWS, _ARROW_FRAMES = 17, 13, 9
 _STAGE = (-EXTENT, EXTENT, -EXTENT, EXTENT)
 _PAPER = (-2.4, 2.4, -2.4, 2.4)
 _ROLES: tuple[Role, ...] = ("model", "cond", "data", "truth", "noise")
@@ -53,7 +53,7 @@ _ROLES: tuple[Role, ...] = ("model", "cond", "data", "truth", "noise")
 def scene(settings: Settings, result: Result) -> Scene:
     """Draws a result; pure."""
     times = frame_times(settings)
-    density = _density(settings, result, times)
+    density = _density(settings, result)
     views: list[View] = [
         _stage(settings, result, times, density, i) for i in range(len(result.roads))
     ]
@@ -178,18 +178,14 @@ def dragged(settings: Settings, session: Session, x: float, y: float) -> Patch:
     return Patch(layers=ways)
 
 
-def _density(settings: Settings, result: Result, times: Tensor) -> Density:
+def _density(settings: Settings, result: Result) -> Density:
     """The exact density p_t at keyframes, per unit of the stage."""
-    values = []
-    for t in _keyframes(times, _DENSITY_FRAMES):
-        scale = stage_scale(result.sde, t)
-        grid = stage_grid(_GRID) * scale.float()
-        values.append((result.density.log_prob(grid, result.sde, t).exp() * scale**2).numpy())
+    marginals = result.marginals if settings.show == "both" else result.marginals.flip(0)
     return Density(
         id="density",
         label=Text("exact density", "精确密度"),
         role="truth",
-        values=np.stack(values).reshape(-1, _GRID, _GRID),
+        values=marginals.numpy(),
         style="heat" if settings.look == "heat" else "contours",
     )
 
@@ -198,7 +194,7 @@ def _error_heat(result: Result, times: Tensor) -> Density:
     """The learned score's error as a field, on the frames' clock."""
     assert result.learned is not None
     known = torch.tensor(ERROR_TIMES, dtype=torch.float64)
-    chosen = [int((known - t).abs().argmin()) for t in _keyframes(times, _DENSITY_FRAMES)]
+    chosen = [int((known - t).abs().argmin()) for t in _keyframes(times, _ERROR_FRAMES)]
     fields = [result.learned.errors[i].field * _weight(result, known[i]) for i in chosen]
     return Density(
         id="density",
@@ -275,8 +271,8 @@ def _readouts(settings: Settings, result: Result, times: Tensor) -> list[Readout
     shown += _road_readouts([road for road in result.roads if road.plan.sampler is not None])
     if result.learned is not None:
         shown.append(Readout("loss", Text("training loss", "训练损失"), result.learned.loss))
-    exact, ode = result.point.exact, float(result.point.ode.log_prob)
-    standard = f"{float(result.point.standard.log_prob):.4f}"
+    exact, ode = result.point.exact, result.point.ode
+    standard = f"{result.point.standard:.4f}"
     where = f"({settings.point_x:.2f}, {settings.point_y:.2f})"
     shown.append(
         Readout(
@@ -303,10 +299,19 @@ def _road_readouts(roads: list[Road]) -> list[Readout]:
         "Sliced Wasserstein distance of the finished samples to fresh data, left to right.",
         "完成的样本与新数据之间的切片 Wasserstein 距离，从左到右。",
     )
-    return [
+    shown = [
         Readout("evaluations", Text("score evaluations", "得分求值次数"), costs),
         Readout("distance", Text("SW₂ to data", "到数据的 SW₂"), ends, help=measure),
     ]
+    if len(roads) == 2:
+        ends_apart = roads[0].cloud.positions[-1] - roads[1].cloud.positions[-1]
+        apart = float(ends_apart.square().sum(dim=1).mean().sqrt())
+        explained = Text(
+            "Root mean square distance between the ends of the same particle on both stages.",
+            "同一粒子在两个舞台上终点距离的均方根。",
+        )
+        shown.append(Readout("apart", Text("RMS apart", "RMS 差距"), apart, help=explained))
+    return shown
 
 
 def _legend(settings: Settings, result: Result) -> list[tuple[Role, Text]]:
@@ -326,7 +331,7 @@ def _legend(settings: Settings, result: Result) -> list[tuple[Role, Text]]:
 def _badge(result: Result) -> Badge:
     return Badge(
         Text("log p error", "log p 误差"),
-        abs(float(result.point.ode.log_prob) - result.point.exact),
+        abs(result.point.ode - result.point.exact),
         1e-3,
         Text(
             "The clicked point's log-density through the probability-flow ODE, integrated to the "
@@ -359,6 +364,17 @@ def _distance_plot(result: Result) -> Plot:
         }
         for key, role in zip(CURVE_SAMPLERS, _ROLES, strict=True)
     ]
+    floor = result.distances.get("floor", [])
+    lines.append(
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "name": "two sets of fresh data",
+            "x": [evaluations for evaluations, _ in floor],
+            "y": [distance for _, distance in floor],
+            "line": {"color": "role:ink", "width": 1, "dash": "dot"},
+        }
+    )
     chosen = result.roads[0] if result.roads else None
     if chosen:
         lines.append(

@@ -36,6 +36,7 @@ DATA = {
 SHOW = {
     "both": Text("Forward · reverse", "前向 · 逆向"),
     "ode": Text("SDE · ODE", "SDE · ODE"),
+    "samplers": Text("Two samplers", "两个采样器"),
     "score": Text("Exact · learned", "精确 · 学到"),
     "distance": Text("Steps · error", "步数 · 误差"),
     "discrete": Text("DDPM · SDE", "DDPM · SDE"),
@@ -96,7 +97,7 @@ class Settings:
             place="rail",
             longest=12,
             when=("data", ("word",)),
-            help=Text("Latin letters and digits, then Enter.", "拉丁字母和数字，按回车。"),
+            help=Text("At most 12 characters, then Enter.", "最多 12 个字符，按回车。"),
         ),
     )
     show: str = setting(
@@ -123,6 +124,17 @@ class Settings:
     )
     score: str = setting(
         "exact", Choice(label=Text("Score", "得分"), key="score", place="rail", options=SCORES)
+    )
+    other: str = setting(
+        "dpm",
+        Choice(
+            label=Text("Second sampler", "第二个采样器"),
+            key="other",
+            place="rail",
+            options=SAMPLERS,
+            when=("show", ("samplers",)),
+            help=Text("On the right, with the same noise.", "位于右侧，使用相同的噪声。"),
+        ),
     )
     particles: int = setting(
         2000,
@@ -219,7 +231,7 @@ def density_of(settings: Settings) -> GaussianMixture:
     if settings.data == "word":
         return _told(
             lambda: word(settings.word),
-            Text("", "文字只能包含可绘制的拉丁字母和数字。"),
+            Text("", "文字中有字体无法绘制的字符。"),
         )
     return PRESETS[settings.data]()
 

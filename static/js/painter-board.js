@@ -20,7 +20,10 @@ const HISTORY = 20;
 const FOLLOW = 0.65;
 
 /** How often the smooth picture of coarse cells is corrected towards them. */
-const ROUNDS = 8;
+const ROUNDS = 12;
+
+/** How much steeper than the interpolation its edges are drawn. */
+const STEEP = 2.5;
 
 export class Board {
   #past = [];
@@ -145,8 +148,8 @@ class Stroke {
   /** Takes the next point, in board pixels; `thick` scales the width where the pen feels pressure. */
   add({ x, y }, thick = 1) {
     if (!this.pen) {
-      this.pen = this.middle = { x, y };
-      this.#line((g) => g.lineTo(x, y), { x, y }, thick);
+      [this.pen, this.middle, this.thick] = [{ x, y }, { x, y }, thick];
+      this.#dab(this.pen, thick);
       return;
     }
     const pen = { x: this.pen.x + FOLLOW * (x - this.pen.x), y: this.pen.y + FOLLOW * (y - this.pen.y) };
@@ -158,7 +161,16 @@ class Stroke {
   /** Ends the line where the hand is. */
   end({ x, y }) {
     if (!this.pen) return;
-    this.#line((g) => g.quadraticCurveTo(this.pen.x, this.pen.y, x, y), this.middle, this.thick ?? 1);
+    this.#line((g) => g.quadraticCurveTo(this.pen.x, this.pen.y, x, y), this.middle, this.thick);
+  }
+
+  /** A canvas draws no line of no length, so a touch without a movement is a disc. */
+  #dab({ x, y }, thick) {
+    this.board.draw(this.erase, (g) => {
+      g.beginPath();
+      g.arc(x, y, (this.width * thick) / 2, 0, 2 * Math.PI);
+      g.fill();
+    });
   }
 
   #line(path, from, thick) {
@@ -183,24 +195,22 @@ function blockMeans(amounts) {
 }
 
 /**
- * A smooth picture whose mean over each cell is that cell: interpolation first, then the difference
- * is put back cell by cell until it is gone; where it will not go, the cell is painted flat.
+ * A smooth picture whose mean over each cell is that cell. A field is bent until its interpolation,
+ * steepened so that edges are crisp, has the right means; where it will not, the cell is painted flat.
  */
 function smooth(cells) {
-  const amounts = interpolate(cells);
-  for (let round = 0; round < ROUNDS; round++) correct(amounts, cells);
-  const half = 255 / FULL / 2;
-  const means = blockMeans(Uint8ClampedArray.from(amounts));
-  const stubborn = (cell) => Math.abs(means[cell] - cells[cell]) > 0.8 * half;
-  eachPixel((pixel, cell) => stubborn(cell) && (amounts[pixel] = cells[cell]));
-  return amounts;
-}
-
-function correct(amounts, cells) {
-  const means = blockMeans(amounts);
+  const field = Float32Array.from(cells);
+  let [amounts, means] = [null, null];
+  for (let round = 0; round < ROUNDS; round++) {
+    amounts = interpolate(field);
+    means = blockMeans(amounts);
+    for (let i = 0; i < field.length; i++) field[i] += (cells[i] - means[i]) / 2;
+  }
+  const doubtful = (0.8 * 255) / FULL / 2;
   eachPixel((pixel, cell) => {
-    amounts[pixel] = Math.min(255, Math.max(0, amounts[pixel] + cells[cell] - means[cell]));
+    if (Math.abs(means[cell] - cells[cell]) > doubtful) amounts[pixel] = cells[cell];
   });
+  return amounts;
 }
 
 function eachPixel(visit) {
@@ -210,20 +220,22 @@ function eachPixel(visit) {
   }
 }
 
-/** Bilinear interpolation between the middles of the cells. */
-function interpolate(cells) {
-  const amounts = new Float32Array(BOARD * BOARD);
+/** Bilinear interpolation between the middles of the cells, steepened about half ink. */
+function interpolate(field) {
+  const amounts = new Uint8ClampedArray(BOARD * BOARD);
   const clamp = (i) => Math.min(SIZE - 1, Math.max(0, i));
-  const places = Array.from({ length: BOARD }, (_, i) => (i + 0.5) / CELL - 0.5);
-  for (let y = 0; y < BOARD; y++) {
-    const [top, v] = [Math.floor(places[y]), places[y] - Math.floor(places[y])];
-    for (let x = 0; x < BOARD; x++) {
-      const [left, u] = [Math.floor(places[x]), places[x] - Math.floor(places[x])];
-      const at = (row, column) => cells[clamp(row) * SIZE + clamp(column)];
-      const above = at(top, left) * (1 - u) + at(top, left + 1) * u;
-      const below = at(top + 1, left) * (1 - u) + at(top + 1, left + 1) * u;
-      amounts[y * BOARD + x] = above * (1 - v) + below * v;
-    }
-  }
+  const places = Array.from({ length: BOARD }, (_, i) => {
+    const place = (i + 0.5) / CELL - 0.5;
+    const low = Math.floor(place);
+    return { low: clamp(low), high: clamp(low + 1), share: place - low };
+  });
+  places.forEach((row, y) => {
+    const [top, bottom] = [row.low * SIZE, row.high * SIZE];
+    places.forEach(({ low, high, share }, x) => {
+      const above = field[top + low] + (field[top + high] - field[top + low]) * share;
+      const below = field[bottom + low] + (field[bottom + high] - field[bottom + low]) * share;
+      amounts[y * BOARD + x] = 127.5 + STEEP * (above + (below - above) * row.share - 127.5);
+    });
+  });
   return amounts;
 }

@@ -80,7 +80,7 @@ export class Sheet {
     const frame = this.#frame(ratio);
     g.fillStyle = colours.stage;
     g.fillRect(0, 0, width, height);
-    drawGrid(g, frame.camera, colours);
+    drawGrid(g, frame.camera, { ...colours, ink2: 'transparent', stage: 'transparent' }); // no numbers
     this.#drawRim(g, frame, ratio, colours);
     g.imageSmoothingQuality = 'high';
     g.drawImage(this.#tinted(colours.data), frame.x, frame.y, BOARD * frame.scale, BOARD * frame.scale);

@@ -79,7 +79,9 @@ export class Toolbar {
   #open(open) {
     this.shapes.hidden = !open;
     this.opener.setAttribute('aria-expanded', String(open));
-    if (open) this.shapes.querySelector('[aria-pressed="true"], button').focus();
+    if (!open) return;
+    this.shapes.style.left = `${this.opener.offsetLeft + this.opener.offsetWidth / 2}px`;
+    this.shapes.querySelector('[aria-pressed="true"], button').focus();
   }
 
   /** Closes the row of shapes: somebody means something else. */

@@ -68,17 +68,25 @@ export function drawGrid(g, camera, colours) {
   strokeLines(g, camera, columns, lines, colours.line);
   g.font = `${FONT * ratio}px ${colours.mono || 'monospace'}`;
   g.fillStyle = colours.ink2;
-  g.textBaseline = 'alphabetic';
+  g.strokeStyle = colours.stage;
+  g.lineWidth = 4 * ratio;
+  g.lineJoin = 'round';
   g.textAlign = 'center';
   for (const x of columns) {
     const at = camera.x(x);
-    if (at > 28 * ratio && at < width - 14 * ratio) g.fillText(label(x, step), at, height - 7 * ratio);
+    if (at > 28 * ratio && at < width - 14 * ratio) write(g, label(x, step), at, height - 7 * ratio);
   }
   g.textAlign = 'left';
   for (const y of lines) {
     const at = camera.y(y);
-    if (at > HEAD * ratio && at < height - 22 * ratio) g.fillText(label(y, step), 8 * ratio, at + 3.5 * ratio);
+    if (at > HEAD * ratio && at < height - 22 * ratio) write(g, label(y, step), 8 * ratio, at + 3.5 * ratio);
   }
+}
+
+/** Writes a number on a halo, so that no line runs through it. */
+function write(g, text, x, y) {
+  g.strokeText(text, x, y);
+  g.fillText(text, x, y);
 }
 
 function strokeLines(g, camera, columns, lines, colour) {

@@ -10,13 +10,15 @@ const ENCODED = { density: ['values'], points: ['positions'], arrows: ['anchors'
  * Decodes a layer's arrays.
  *
  * @param {object} layer as it came off the wire
- * @returns {Promise<object>} the layer with {shape, data} in place of its encoded arrays
+ * @returns {Promise<object>} the layer with {shape, data} in place of its encoded arrays; a density
+ *   also has `grain`, the step its values were rounded to
  */
 export async function loadLayer(layer) {
   const fields = ENCODED[layer.type];
   if (!fields) throw new RangeError(`type must be one of ${Object.keys(ENCODED).join(', ')}, got ${layer.type}.`);
   const arrays = await Promise.all(fields.map((field) => decode(layer[field])));
-  return { ...layer, ...Object.fromEntries(fields.map((field, i) => [field, arrays[i]])) };
+  const grain = layer.type === 'density' ? { grain: layer.values.scale } : {};
+  return { ...layer, ...grain, ...Object.fromEntries(fields.map((field, i) => [field, arrays[i]])) };
 }
 
 /**

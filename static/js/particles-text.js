@@ -54,7 +54,7 @@ const FACTS = {
     const row = rowAt(layer.values, share);
     const best = row.reduce((most, value, i) => (value > row[most] ? i : most), 0);
     const { x, y } = nodePoint(layer, best, extent);
-    return [withUnit(row[best] * valueAt(layer.peak, share), layer), pair(x, y)];
+    return [densityText(row[best] * valueAt(layer.peak, share), layer, share), pair(x, y)];
   },
   arrows(layer, share) {
     const row = rowAt(layer.vectors, share);
@@ -94,8 +94,12 @@ function nodePoint({ values }, node, [left, right, bottom, top]) {
   };
 }
 
-function withUnit(value, { unit }) {
-  return unit ? `${number(value)} ${unit}` : number(value);
+/** A density with no more digits than its rounding on the way here has left. */
+function densityText(value, { grain, peak, unit }, share) {
+  const step = grain * valueAt(peak, share);
+  const digits = step > 0 ? Math.floor(Math.log10(Math.max(value, step) / step)) + 1 : 3;
+  const text = value < step / 2 ? `< ${number(step / 2, 1)}` : number(value, Math.min(3, digits));
+  return unit ? `${text} ${unit}` : text;
 }
 
 /**
@@ -132,7 +136,7 @@ export function readout(view, share, hover, ctx) {
   for (const layer of view.layers) {
     if (layer.type !== 'density') continue;
     const value = densityAt(layer, view.extent, share, hover);
-    if (value !== null) lines.push([ctx.t(layer.label), withUnit(value, layer)]);
+    if (value !== null) lines.push([ctx.t(layer.label), densityText(value, layer, share)]);
   }
   return lines;
 }

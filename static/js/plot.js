@@ -97,6 +97,7 @@ class Plot {
   draw(position) {
     if (!this.plotly || !this.view || this.host.clientWidth === 0) return;
     const colours = this.ctx.palette();
+    this.position = position;
     if (this.drawn !== colours) this.react(colours);
     this.drawn = colours;
     this.moveCursor(position);
@@ -106,6 +107,8 @@ class Plot {
     const { clientWidth: width, clientHeight: height } = this.host;
     const { data, layout } = this.figure(colours, width, height);
     this.plotly.react(this.element, data, layout, OPTIONS);
+    this.element.removeAllListeners('plotly_afterplot');
+    this.element.on('plotly_afterplot', () => this.moveCursor(this.position));
     this.element.setAttribute('aria-label', this.ctx.t(this.view.title));
   }
 
@@ -137,7 +140,8 @@ class Plot {
     return values[low] + (next - values[low]) * (position - low);
   }
 
-  /** Moves a line over the plot, which is far cheaper than asking Plotly for a new layout. */
+  /** Moves a line over the plot, which is far cheaper than asking Plotly for a new layout. Plotly
+   * may still shift its axes after drawing, to make room for labels; then it moves again. */
   moveCursor(position) {
     const x = this.cursorX(position);
     const { xaxis, yaxis } = this.element._fullLayout ?? {};

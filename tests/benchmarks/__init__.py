@@ -1,0 +1,1 @@
+"""Benchmarks: figures side by side, medians and ratios, never a verdict."""

@@ -2,15 +2,16 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, get_type_hints
 
 import gradio as gr
 
 from labs.answers import describe, describe_action, work
-from labs.controls import defaults, specs, validate
+from labs.controls import Refusal, defaults, specs, validate
 from labs.lab import Lab, Session
 from labs.scene import Json
-from labs.stage import MODEL_QUEUE, spoken
+from labs.stage import MODEL_QUEUE
 
 
 def publish(lab: Lab) -> None:
@@ -20,7 +21,7 @@ def publish(lab: Lab) -> None:
     parameters = [_parameter(name, hints[name], given[name]) for name in specs(lab.settings)]
 
     def run(*args: Any) -> Iterator[Json]:
-        with spoken(None):
+        with spoken():
             values = dict(zip(given, args, strict=True))
             yield from work(lab, validate(lab.settings, values), Session())
 
@@ -35,7 +36,7 @@ def _publish_action(lab: Lab, name: str, parameters: list[inspect.Parameter]) ->
     own = [_parameter(field, spec.kind, required) for field, spec in action.inputs.items()]
 
     def ask(*args: Any) -> Json:
-        with spoken(None):
+        with spoken():
             asked = dict(zip(action.inputs, args[: len(own)], strict=True))
             values = dict(zip(defaults(lab.settings), args[len(own) :], strict=True))
             return action.ask(validate(lab.settings, values), Session(), asked).json()
@@ -58,3 +59,12 @@ def _typed(function: Callable[..., Any], parameters: list[inspect.Parameter]) ->
     function.__signature__ = inspect.Signature(parameters, return_annotation=dict)  # type: ignore[attr-defined]
     function.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": dict}
     return function
+
+
+@contextmanager
+def spoken() -> Iterator[None]:
+    """Turns a refusal into the sentence that the API answers with."""
+    try:
+        yield
+    except Refusal as refusal:
+        raise gr.Error(refusal.text.en, print_exception=False) from refusal

@@ -47,14 +47,18 @@ class Density(Layer):
     Attributes:
         values: Shape (K, H, W), at K keyframes spread evenly over the frames; row 0 is y = y_max.
         style: How it is drawn.
+        common: Whether all keyframes share one scale; else each is scaled to its own peak.
     """
 
     values: ArrayLike
     style: Literal["contours", "heat"] = "contours"
+    common: bool = False
 
     def json(self) -> Json:
         values = np.asarray(self.values, dtype=np.float32)
         peak = np.maximum(values.max(axis=(1, 2)), 1e-12)
+        if self.common:
+            peak = np.full_like(peak, peak.max())
         coded = encode(values / peak[:, None, None], quantise="uint8")
         return {
             **super().json(),

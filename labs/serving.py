@@ -30,8 +30,8 @@ from labs.text import LANGUAGES, lab_text
 ROOT = Path(__file__).parents[1]
 _COMPRESSED = {".js", ".mjs", ".css", ".svg", ".json", ".html"}
 _SERVED = _COMPRESSED | {".woff2", ".png", ".webp", ".jpg", ".ico"}
-mimetypes.add_type("text/javascript", ".mjs")
-mimetypes.add_type("font/woff2", ".woff2")
+# Said here, as the machine's own table differs from one to the next.
+_KINDS = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
 
 
 class StaticFiles:
@@ -104,7 +104,7 @@ def _gradio_assets() -> dict[str, Path]:
 
 def _file(path: Path, brotli_accepted: bool) -> Response:
     headers = {"cache-control": "public, max-age=31536000, immutable", "vary": "Accept-Encoding"}
-    kind = mimetypes.guess_type(path.name)[0]
+    kind = _KINDS.get(path.suffix) or mimetypes.guess_type(path.name)[0]
     compress = path.suffix in _COMPRESSED and brotli_accepted
     if compress:
         headers["content-encoding"] = "br"

@@ -5,18 +5,20 @@ The stage itself lives in the browser (static/js/stage.js). It asks for pictures
 question, `job` for work that takes long, `stop` to cancel it. Controls of the rail ask by changing.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 import gradio as gr
 
 from labs.answers import answer, query_of, settings_of_link, work
 from labs.controls import Ink, Refusal, Spec, Words, defaults, from_query, specs, validate
 from labs.lab import Lab, Session
-from labs.scene import Json
+from labs.scene import Json, Patch
 from labs.serving import STATIC
-from labs.text import Text, Translations, language_of
+from labs.text import Text, Translations
+
+T = TypeVar("T")
 
 _MOUNT = """
 import(new URL('{module}', document.baseURI).href).then((stage) => stage.mount(element, {{
@@ -109,44 +111,49 @@ class _Handlers:
 
     def open(self, session: Session, request: gr.Request) -> list[Any]:
         settings, notice = settings_of_link(self.lab, dict(request.query_params))
-        shown = answer(self.lab, settings, session)
+        shown = told(lambda: answer(self.lab, settings, session))
         if notice:
             shown["notice"] = notice.json()
         return [*self._values(settings), shown]
 
-    def change(self, request: gr.Request, session: Session, **values: Any) -> Json:
-        with spoken(request):
-            return answer(self.lab, validate(self.lab.settings, values), session)
+    def change(self, session: Session, **values: Any) -> Json:
+        return told(lambda: answer(self.lab, validate(self.lab.settings, values), session))
 
-    def set(
-        self, request: gr.Request, event: gr.EventData, session: Session, **values: Any
-    ) -> list[Any]:
-        with spoken(request):
-            given = _detail(event)
-            if "picture" in given:
-                given = {
-                    name: spec.of_picture(given["picture"]) for name, spec in self.inks.items()
-                }
-            if "link" in given:
-                settings = from_query(self.lab.settings, query_of(str(given["link"])))
-            else:
-                settings = validate(self.lab.settings, {**values, **given})
-            return [*self._values(settings), answer(self.lab, settings, session)]
+    def set(self, event: gr.EventData, session: Session, **values: Any) -> list[Any]:
+        chosen: list[Any] = [gr.skip()] * len(self.names)
 
-    def act(
-        self, request: gr.Request, event: gr.EventData, session: Session, **values: Any
-    ) -> Json:
-        with spoken(request):
+        def shown() -> Json:
+            nonlocal chosen
+            settings = self._given(_detail(event), values)
+            scene = answer(self.lab, settings, session)
+            chosen = self._values(settings)
+            return scene
+
+        stage = told(shown)
+        return [*chosen, stage]
+
+    def act(self, event: gr.EventData, session: Session, **values: Any) -> Json:
+        def patch() -> Json:
             asked = _detail(event)
             action = self.lab.actions.get(str(asked.pop("action", "")))
             if action is None:
                 raise Refusal(Text("There is no such action.", "没有这个操作。"))
-            settings = validate(self.lab.settings, values)
-            return action.ask(settings, session, asked).json()
+            return action.ask(validate(self.lab.settings, values), session, asked).json()
 
-    def job(self, request: gr.Request, session: Session, **values: Any) -> Iterator[Json]:
-        with spoken(request):
-            yield from work(self.lab, validate(self.lab.settings, values), session)
+        return told(patch)
+
+    def job(self, session: Session, **values: Any) -> Iterator[Json]:
+        steps = work(self.lab, validate(self.lab.settings, values), session)
+        while (step := told(lambda: next(steps, None))) is not None:
+            yield step
+
+    def _given(self, given: dict[str, Any], values: dict[str, Any]) -> Any:
+        """Returns the settings that the stage asks for: a link, a picture, or changed values."""
+        if "link" in given:
+            return from_query(self.lab.settings, query_of(str(given["link"])))
+        if "picture" in given:
+            given = {name: spec.of_picture(given["picture"]) for name, spec in self.inks.items()}
+        return validate(self.lab.settings, {**values, **given})
 
     def _values(self, settings: object) -> list[Any]:
         return [getattr(settings, name) for name in self.names]
@@ -155,7 +162,7 @@ class _Handlers:
 def _bind(lab: Lab, stage: Any, controls: Mapping[str, Any]) -> None:
     """Connects the events of the stage and of the rail to the lab."""
     on = _Handlers(lab)
-    session = gr.State(Session, time_to_live=3600)
+    session = gr.State(Session(), time_to_live=3600)
     given = {"session": session, **controls}
     everything = [*controls.values(), stage]
     declared = specs(lab.settings)
@@ -181,11 +188,19 @@ def _detail(event: gr.EventData) -> dict[str, Any]:
     return dict(event._data)
 
 
-@contextmanager
-def spoken(request: gr.Request | None) -> Iterator[None]:
-    """Says a refusal in the language of `request`; the picture on the stage stays."""
+def told(make: Callable[[], T]) -> T | Json:
+    """Returns what `make` returns, or a patch that says in both languages why there is nothing.
+
+    The stage shows the sentence and keeps its picture. A mistake of ours is logged, and said too.
+    """
     try:
-        yield
+        return make()
     except Refusal as refusal:
-        sentence = refusal.text.pick(language_of(request))
-        raise gr.Error(sentence, duration=8, print_exception=False) from refusal
+        sentence = refusal.text
+    except Exception:
+        logging.getLogger(__name__).exception("a lab failed")
+        sentence = Text(
+            "This could not be computed: an error of the program, not yours.",
+            "无法计算：这是程序的错误，不是您的。",
+        )
+    return {**Patch().json(), "refusal": sentence.json()}

@@ -51,21 +51,6 @@ class Translations:
         return gr.I18n(**{"en": en, "zh-CN": zh, "zh-TW": zh})
 
 
-def language_of(request: gr.Request | None) -> str:
-    """Returns the language ("en" or "zh") in which to answer `request`.
-
-    The page keeps the viewer's choice in a cookie; without it the browser's preference counts,
-    and a caller of the API that states none gets English.
-    """
-    if request is None or request.request is None:
-        return "en"
-    chosen = request.request.cookies.get("vitrine_language")
-    if chosen in LANGUAGES:
-        return str(chosen)
-    accepted = request.request.headers.get("accept-language", "en")
-    return "zh" if accepted.lower().startswith("zh") else "en"
-
-
 _TITLE = re.compile(r"^## +(\w+)\s*$", re.MULTILINE)
 _CARD = re.compile(r"^### +(.+)$", re.MULTILINE)
 
@@ -95,7 +80,7 @@ def lab_text(slug: str, language: str) -> dict[str, object]:
 
 def _card(title: str, body: str) -> dict[str, str]:
     match = re.search(
-        r"^settings:(?P<link>.*)$(?P<look>.*)^question:(?P<question>.*)^answer:(?P<answer>.*)",
+        r"^settings:(?P<link>[^\n]*)$(?P<look>.*)^question:(?P<question>.*)^answer:(?P<answer>.*)",
         body,
         re.MULTILINE | re.DOTALL,
     )

@@ -201,6 +201,7 @@ def _error_heat(result: Result, times: Tensor) -> Density:
         label=Text("error of the learned score", "学到的得分的误差"),
         role="warn",
         values=torch.stack(fields).reshape(-1, ERROR_GRID, ERROR_GRID).float().numpy(),
+        common=True,
         style="heat",
     )
 
@@ -271,20 +272,24 @@ def _readouts(settings: Settings, result: Result, times: Tensor) -> list[Readout
     shown += _road_readouts([road for road in result.roads if road.plan.sampler is not None])
     if result.learned is not None:
         shown.append(Readout("loss", Text("training loss", "训练损失"), result.learned.loss))
-    exact, ode = result.point.exact, result.point.ode
-    standard = f"{result.point.standard:.4f}"
+    point = result.point
     where = f"({settings.point_x:.2f}, {settings.point_y:.2f})"
     shown.append(
         Readout(
             "log_p",
-            Text(f"log p{where}: ODE · exact", f"log p{where}：ODE · 精确"),
-            f"{ode:.4f} · {exact:.4f}",
+            Text(
+                f"log p{where}: exact · ODE · ODE with prior",
+                f"log p{where}：精确 · ODE · ODE 用先验",
+            ),
+            " · ".join(
+                "–" if value is None else f"{value:.4f}"
+                for value in (point.exact, point.ode, point.standard)
+            ),
             unit="nats",
             help=Text(
-                "Through the probability-flow ODE against the true p_1, and in closed form. "
-                f"Against the prior N(0, σ²I) the ODE gives {standard}.",
-                "经概率流 ODE 对真实 p_1 积分，以及闭式解。以先验 N(0, σ²I) 为终点时 ODE 给出 "
-                f"{standard}。",
+                "In closed form; through the probability-flow ODE against the true p_1; and against "
+                "the prior N(0, σ²I) that generation starts from.",
+                "闭式解；经概率流 ODE 对真实 p_1；以及对生成所用的先验 N(0, σ²I)。",
             ),
         )
     )
@@ -328,15 +333,19 @@ def _legend(settings: Settings, result: Result) -> list[tuple[Role, Text]]:
     return legend
 
 
-def _badge(result: Result) -> Badge:
+def _badge(result: Result) -> Badge | None:
+    """The clicked point's check; none where the ODE is too stiff to give an answer."""
+    point = result.point
+    if point.ode is None:
+        return None
     return Badge(
         Text("log p error", "log p 误差"),
-        abs(result.point.ode - result.point.exact),
+        abs(point.ode - point.exact) / max(1.0, abs(point.exact)),
         1e-3,
         Text(
             "The clicked point's log-density through the probability-flow ODE, integrated to the "
-            "true p_1, differs from the closed form of the mixture by (nats)",
-            "点击处的对数密度：概率流 ODE 积分到真实 p_1 的结果与混合模型闭式解之差（nats）",
+            "true p_1, differs from the mixture's closed form by (nats; relative beyond 1)",
+            "点击处的对数密度：概率流 ODE 积分到真实 p_1 的结果与闭式解之差（大于 1 nat 时取相对值）",
         ),
     )
 

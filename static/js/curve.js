@@ -10,8 +10,6 @@ const SVG = 'http://www.w3.org/2000/svg';
 /** Room around the curve, in CSS pixels; half a handle must fit above, below and beside it. */
 const INSET = { left: 34, right: 14, top: 12, bottom: 12 };
 
-const HEIGHT = 132;
-
 /** Between two reports of a sweep in progress, in milliseconds. */
 const PAUSE = 120;
 
@@ -54,7 +52,7 @@ export function mountCurve(host, ctx, options) {
 
 class Curve {
   constructor(ctx, { points = 16, min = 0, max = 1, value, ...options }) {
-    Object.assign(this, { ctx, options, min, max, width: 300, last: null });
+    Object.assign(this, { ctx, options, min, max, width: 300, height: 132, last: null });
     this.values = value ? [...value] : Array(points).fill((min + max) / 2);
     this.#build();
     this.#listen();
@@ -114,7 +112,7 @@ class Curve {
   #sweep(event) {
     const { left, top } = this.svg.getBoundingClientRect();
     const i = clamp(Math.round(this.#share(event.clientX - left)), 0, this.values.length - 1);
-    const inner = HEIGHT - INSET.top - INSET.bottom;
+    const inner = this.height - INSET.top - INSET.bottom;
     const share = 1 - (event.clientY - top - INSET.top) / inner;
     const value = clamp(this.min + share * (this.max - this.min), this.min, this.max);
     const from = this.last ?? { i, value };
@@ -185,16 +183,17 @@ class Curve {
   }
 
   #place(i) {
-    const inner = { x: this.width - INSET.left - INSET.right, y: HEIGHT - INSET.top - INSET.bottom };
+    const inner = { x: this.width - INSET.left - INSET.right, y: this.height - INSET.top - INSET.bottom };
     const share = (this.values[i] - this.min) / (this.max - this.min);
     return [INSET.left + (inner.x * i) / Math.max(1, this.values.length - 1), INSET.top + inner.y * (1 - share)];
   }
 
   #resize() {
     this.width = this.svg.clientWidth || this.width;
-    this.svg.setAttribute('viewBox', `0 0 ${this.width} ${HEIGHT}`);
+    this.height = this.svg.clientHeight || this.height;
+    this.svg.setAttribute('viewBox', `0 0 ${this.width} ${this.height}`);
     const [left, right] = [INSET.left, this.width - INSET.right];
-    const rows = [0, 0.5, 1].map((share) => INSET.top + share * (HEIGHT - INSET.top - INSET.bottom));
+    const rows = [0, 0.5, 1].map((share) => INSET.top + share * (this.height - INSET.top - INSET.bottom));
     this.grid.setAttribute('d', rows.map((y) => `M${left} ${y}H${right}`).join(''));
     [rows[0], rows[2]].forEach((y, i) => this.marks[i].setAttribute('y', y + 4));
     this.#draw();
@@ -203,7 +202,7 @@ class Curve {
   #draw() {
     const places = this.values.map((_, i) => this.#place(i));
     const path = `M${places.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join('L')}`;
-    const floor = HEIGHT - INSET.bottom;
+    const floor = this.height - INSET.bottom;
     this.line.setAttribute('d', path);
     this.area.setAttribute('d', `${path}V${floor}H${places[0][0]}Z`);
     this.handles.forEach((handle, i) => {

@@ -7,6 +7,9 @@ import { GIFEncoder, applyPalette, quantize } from '../vendor/gifenc/gifenc.esm.
 const MOST_FRAMES = 120;
 const FRAMES_PER_SECOND = 20;
 
+/** A GIF's round takes no longer, in seconds: with 120 frames it would be a slide show. */
+const LONGEST = 8;
+
 /** Colours of a GIF, and the place after them that means "as in the frame before". */
 const COLOURS = 127;
 
@@ -22,24 +25,25 @@ const HOLD = 700;
 const VIDEO = ['video/webm;codecs=vp9', 'video/webm;codecs=vp8', 'video/webm'];
 
 /** Bits per pixel and frame: dots in motion need more than a talking head. */
-const BITS = 0.35;
+const BITS = 0.2;
 
 /**
  * The moments of one round: there, and back again where the scene bounces.
  *
  * @param {{frames: number, seconds: number, loop: string}} scene
- * @param {number} most how many at most
- * @returns {{positions: number[], delay: number}} frame positions, and milliseconds between them
+ * @param {{count?: number, seconds?: number}} most frames and seconds at most
+ * @returns {{position: number, delay: number}[]} frame positions, and how long each stays, in
+ *   milliseconds; the ends stay longer, as on the stage
  */
-export function moments({ frames, seconds, loop }, most = MOST_FRAMES) {
+export function moments({ frames, seconds, loop }, most = {}) {
   const bounces = loop === 'bounce';
-  const round = bounces ? 2 * seconds : seconds;
-  const count = Math.max(2, Math.min(most, Math.round(round * FRAMES_PER_SECOND)));
-  const positions = Array.from({ length: count }, (_, i) => {
+  const round = Math.min(bounces ? 2 * seconds : seconds, most.seconds ?? Infinity);
+  const count = Math.max(2, Math.min(most.count ?? Infinity, Math.round(round * FRAMES_PER_SECOND)));
+  return Array.from({ length: count }, (_, i) => {
     const share = bounces ? 1 - Math.abs(1 - (2 * i) / count) : i / (count - 1);
-    return share * (frames - 1);
+    const ends = share === 1 || (bounces && share === 0);
+    return { position: share * (frames - 1), delay: Math.max(20, (1000 * round) / count) + (ends ? HOLD : 0) };
   });
-  return { positions, delay: Math.max(20, (1000 * round) / count) };
 }
 
 /**
@@ -51,24 +55,23 @@ export function moments({ frames, seconds, loop }, most = MOST_FRAMES) {
  * @returns {Promise<Blob>}
  */
 export async function gif(picture, scene, { progress, signal }) {
-  const { positions, delay } = moments(scene);
+  const shown = moments(scene, { count: MOST_FRAMES, seconds: LONGEST });
   const { width, height } = picture;
-  const palette = await paletteOf(picture, positions, signal);
+  const palette = await paletteOf(picture, shown, signal);
   const encoder = GIFEncoder();
   let before = null;
-  for (const [i, position] of positions.entries()) {
+  for (const [i, { position, delay }] of shown.entries()) {
     await breath(signal);
     const indices = applyPalette(await pixels(picture, position), palette);
-    const ends = i === positions.length - 1 || i === 0;
     encoder.writeFrame(before ? changed(before, indices) : indices, width, height, {
       palette: i === 0 ? [...palette, [0, 0, 0]] : undefined,
-      delay: delay + (ends ? HOLD : 0),
+      delay,
       transparent: before !== null,
       transparentIndex: palette.length,
       dispose: 1,
     });
     before = indices;
-    progress((i + 1) / positions.length);
+    progress((i + 1) / shown.length);
   }
   encoder.finish();
   return new Blob([encoder.bytesView()], { type: 'image/gif' });
@@ -78,11 +81,11 @@ export async function gif(picture, scene, { progress, signal }) {
   }
 }
 
-async function paletteOf(picture, positions, signal) {
+async function paletteOf(picture, shown, signal) {
   const samples = [];
   for (let i = 0; i < SAMPLED; i++) {
     await breath(signal);
-    const position = positions[Math.round((i / (SAMPLED - 1)) * (positions.length - 1))];
+    const { position } = shown[Math.round((i / (SAMPLED - 1)) * (shown.length - 1))];
     const words = new Uint32Array((await pixels(picture, position)).buffer);
     samples.push(words.filter((_, pixel) => pixel % STRIDE === 0));
   }
@@ -139,17 +142,19 @@ export async function webm(picture, scene, { progress, signal }) {
 
 /** Shows each moment when its time has come; a slow machine leaves some out. */
 async function record(scene, show, { progress, signal }) {
-  const { positions, delay } = moments(scene, Infinity);
+  const shown = moments(scene);
+  const length = shown.reduce((sum, { delay }) => sum + delay, 0);
   const began = performance.now();
-  const length = positions.length * delay;
-  for (let passed = 0; passed < length; passed = performance.now() - began) {
-    const at = Math.min(positions.length - 1, Math.floor(passed / delay));
-    await show(positions[at]);
-    progress(passed / length);
-    await pause(Math.max(0, (at + 1) * delay - (performance.now() - began)), signal);
+  let due = 0;
+  for (const { position, delay } of shown) {
+    due += delay;
+    const passed = performance.now() - began;
+    if (passed >= due) continue;
+    await show(position);
+    progress(Math.min(1, passed / length));
+    await pause(Math.max(0, due - (performance.now() - began)), signal);
   }
-  await show(positions.at(-1));
-  await pause(HOLD, signal);
+  await show(shown.at(-1).position);
 }
 
 /** Lets the page answer its viewer; throws once the job is cancelled. */

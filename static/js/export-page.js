@@ -117,7 +117,7 @@ function write(ctx, { content, kinds, modules, styles }) {
 <style>
 ${styles.join('\n').replaceAll('</', '<\\/')}
 body { margin: 0; }
-.vt-root { max-width: 1280px; margin: 0 auto; padding: 16px 24px 24px; }
+.vt-root { max-width: min(1280px, calc(${content.scene.views.length} * max(100vh - 270px, 320px) + 60px)); margin: 0 auto; padding: 16px 24px 24px; }
 .vt-still { width: 100%; height: 100%; object-fit: contain; display: block; }
 .vt-page-foot { margin-top: 16px; font-size: 13px; color: var(--ink-2); overflow-wrap: anywhere; }
 .vt-page-foot a { color: var(--data); }

@@ -31,8 +31,8 @@ export function picture(ctx, stage, link, { width, scale }) {
   const plan = { ctx, stage, link, width, scale, colours };
   plan.panels = panelsOf(stage, width);
   const below = plan.panels.at(-1).bottom;
-  plan.legend = flow(measure, width, below + 22, 20, legendOf(plan), `12.5px ${colours.sans}`, 14 + 14);
-  plan.readouts = flow(measure, width, (plan.legend.bottom ?? below) + 26, 42, numbersOf(plan), `600 15px ${colours.mono}`, 28);
+  plan.legend = flow(width, below + 22, 20, legendOf(plan, measure));
+  plan.readouts = flow(width, (plan.legend.bottom ?? below) + 26, 42, readoutsOf(plan, measure));
   plan.foot = (plan.readouts.bottom ?? plan.legend.bottom ?? below) + 30;
   const even = (value) => 2 * Math.ceil((value * scale) / 2); // what video encoders ask for
   const [pixelWidth, pixelHeight] = [even(width), even(plan.foot + PAD)];
@@ -52,15 +52,22 @@ function panelsOf({ players, root }, width) {
   });
 }
 
-function legendOf({ ctx, stage }) {
-  return (stage.scene.legend ?? []).map(({ role, label }) => ({ role, widest: ctx.t(label) }));
+function legendOf({ ctx, stage, colours }, g) {
+  g.font = `12.5px ${colours.sans}`;
+  return (stage.scene.legend ?? []).map(({ role, label }) => {
+    const text = ctx.t(label);
+    return { role, text, room: 14 + g.measureText(text).width + 14 };
+  });
 }
 
-function numbersOf({ ctx, stage: { scene } }) {
+/** Each number has the room of its widest moment. */
+function readoutsOf({ ctx, stage: { scene }, colours }, g) {
   return (scene.readouts ?? []).map((readout) => {
-    const texts = Array.from({ length: SAMPLES + 1 }, (_, i) => textOf(ctx, readout, (i / SAMPLES) * (scene.frames - 1), scene));
-    const widest = [...texts, ctx.t(readout.label)].reduce((most, text) => (text.length > most.length ? text : most), '');
-    return { readout, widest };
+    const moments = Array.from({ length: SAMPLES + 1 }, (_, i) => (i / SAMPLES) * (scene.frames - 1));
+    g.font = `600 15px ${colours.mono}`;
+    const widths = moments.map((position) => g.measureText(textOf(ctx, readout, position, scene)).width);
+    g.font = `13px ${colours.sans}`;
+    return { readout, room: Math.max(...widths, g.measureText(ctx.t(readout.label)).width) + 28 };
   });
 }
 
@@ -71,15 +78,12 @@ function textOf(ctx, readout, position, { frames }) {
 }
 
 /** Sets items in lines like words; `bottom` is where the last line ends. */
-function flow(g, width, top, height, items, font, space) {
-  g.font = font;
+function flow(width, top, height, items) {
   let [x, y] = [PAD, top];
   const placed = items.map((item) => {
-    const wide = g.measureText(item.widest).width;
-    if (x > PAD && x + wide > width - PAD) [x, y] = [PAD, y + height];
-    const at = { ...item, x, y };
-    x += wide + space;
-    return at;
+    if (x > PAD && x + item.room > width) [x, y] = [PAD, y + height];
+    x += item.room;
+    return { ...item, x: x - item.room, y };
   });
   return Object.assign(placed, { bottom: placed.length ? y : undefined });
 }
@@ -98,12 +102,12 @@ async function paint(plan, position, pixelWidth, pixelHeight) {
   write(stage.title, PAD, 28, `650 19px ${colours.sans}`, colours.ink);
   write(tickOf(stage.scene, position), width - PAD, 28, `13px ${colours.mono}`, colours.ink, 'right');
   for (const panel of plan.panels) await paintPanel(g, plan, panel, position, write);
-  for (const { role, widest, x, y } of plan.legend) {
+  for (const { role, text, x, y } of plan.legend) {
     g.fillStyle = roleColour(colours, role);
     g.beginPath();
     g.arc(x + 4.5, y - 4, 4.5, 0, 2 * Math.PI);
     g.fill();
-    write(widest, x + 14, y, `12.5px ${colours.sans}`, colours.ink2);
+    write(text, x + 14, y, `12.5px ${colours.sans}`, colours.ink2);
   }
   for (const { readout, x, y } of plan.readouts) {
     write(textOf(ctx, readout, position, stage.scene), x, y, `600 15px ${colours.mono}`, colours.ink);

@@ -5,8 +5,6 @@ import { icon } from './icons.js';
 import { KEYS } from './transport.js';
 import { LANGUAGES, locale, t, word } from './words.js';
 
-const YEAR = 31536000;
-
 /** Mounts the tools at the upper right into Gradio's element. */
 export function mount(element) {
   const tools = element.querySelector('.vt-tools');
@@ -25,7 +23,6 @@ export function mount(element) {
     describe(presenter, word('presenter'));
     describe(help, word('help'));
     describe(leave, word('leavePresenter'));
-    rememberLanguage();
   };
   new MutationObserver(relabel).observe(document.documentElement, { attributeFilter: ['lang'] });
   relabel();
@@ -39,11 +36,6 @@ function button(name, click) {
 function describe(element, text) {
   element.title = text;
   element.setAttribute('aria-label', text);
-}
-
-/** Tells the server, which words its refusals in the viewer's language. */
-function rememberLanguage() {
-  document.cookie = `vitrine_language=${locale()};path=/;max-age=${YEAR};samesite=lax`;
 }
 
 function restoreLanguage() {

@@ -20,7 +20,7 @@ const HISTORY = 20;
 const FOLLOW = 0.65;
 
 /** How often the smooth picture of coarse cells is corrected towards them. */
-const ROUNDS = 12;
+const ROUNDS = 6;
 
 /** How much steeper than the interpolation its edges are drawn. */
 const STEEP = 2.5;
@@ -28,6 +28,7 @@ const STEEP = 2.5;
 export class Board {
   #past = [];
   #future = [];
+  #loaded = null;
 
   constructor() {
     this.canvas = Object.assign(document.createElement('canvas'), { width: BOARD, height: BOARD });
@@ -45,7 +46,7 @@ export class Board {
 
   /** Notes the picture, so that what follows can be taken back. */
   mark() {
-    this.#past.push(this.#amounts());
+    this.#past.push(this.#state());
     if (this.#past.length > HISTORY) this.#past.shift();
     this.#future = [];
   }
@@ -62,8 +63,8 @@ export class Board {
 
   #travel(from, to) {
     if (!from.length) return;
-    to.push(this.#amounts());
-    this.#show(from.pop());
+    to.push(this.#state());
+    this.#restore(from.pop());
   }
 
   /** Takes all ink away. */
@@ -73,7 +74,7 @@ export class Board {
 
   /** Shows the picture as it was marked last: a shape is drawn anew while it is dragged. */
   recall() {
-    this.#show(this.#past.at(-1));
+    this.#restore(this.#past.at(-1));
   }
 
   /**
@@ -107,21 +108,33 @@ export class Board {
     g.restore();
   }
 
-  /** The painting as cells: SIZE * SIZE tones, 0 to FULL, rows from the top. */
+  /**
+   * The painting as cells: SIZE * SIZE tones, 0 to FULL, rows from the top. Where nothing was painted
+   * since a load, they are the tones that were loaded.
+   */
   cells() {
-    const tones = new Uint8Array(SIZE * SIZE);
     const means = blockMeans(this.#amounts());
-    means.forEach((mean, i) => (tones[i] = Math.round((mean / 255) * FULL)));
-    return tones;
+    const { tones, means: before } = this.#loaded ?? {};
+    return Uint8Array.from(means, (mean, i) => (before?.[i] === mean ? tones[i] : Math.round((mean / 255) * FULL)));
   }
 
   /**
-   * Shows cells, smoothly, without changing what they say: cells() gives them back to the level.
+   * Shows cells, smoothly: the eye gets no stairs, and cells() keeps what it was given.
    *
    * @param {Uint8Array} tones SIZE * SIZE, 0 to FULL
    */
   load(tones) {
     this.#show(smooth(Float32Array.from(tones, (tone) => (tone / FULL) * 255)));
+    this.#loaded = { tones: Uint8Array.from(tones), means: blockMeans(this.#amounts()) };
+  }
+
+  #state() {
+    return { amounts: this.#amounts(), loaded: this.#loaded };
+  }
+
+  #restore({ amounts, loaded }) {
+    this.#show(amounts);
+    this.#loaded = loaded;
   }
 
   #amounts() {
@@ -195,29 +208,16 @@ function blockMeans(amounts) {
 }
 
 /**
- * A smooth picture whose mean over each cell is that cell. A field is bent until its interpolation,
- * steepened so that edges are crisp, has the right means; where it will not, the cell is painted flat.
+ * A smooth picture of coarse cells. A field is bent until its interpolation, steepened so that edges
+ * are crisp, has nearly the cells' means; going all the way would bring the stairs back.
  */
 function smooth(cells) {
-  const field = Float32Array.from(cells);
-  let [amounts, means] = [null, null];
+  const field = cells.map((amount) => 127.5 + (amount - 127.5) / STEEP);
   for (let round = 0; round < ROUNDS; round++) {
-    amounts = interpolate(field);
-    means = blockMeans(amounts);
-    for (let i = 0; i < field.length; i++) field[i] += (cells[i] - means[i]) / 2;
+    const means = blockMeans(interpolate(field));
+    for (let i = 0; i < field.length; i++) field[i] += (cells[i] - means[i]) / STEEP;
   }
-  const doubtful = (0.8 * 255) / FULL / 2;
-  eachPixel((pixel, cell) => {
-    if (Math.abs(means[cell] - cells[cell]) > doubtful) amounts[pixel] = cells[cell];
-  });
-  return amounts;
-}
-
-function eachPixel(visit) {
-  for (let y = 0; y < BOARD; y++) {
-    const row = Math.floor(y / CELL) * SIZE;
-    for (let x = 0; x < BOARD; x++) visit(y * BOARD + x, row + Math.floor(x / CELL));
-  }
+  return interpolate(field);
 }
 
 /** Bilinear interpolation between the middles of the cells, steepened about half ink. */

@@ -40,9 +40,10 @@ const COMPLAINT = 6000;
  *   onInput(ink): a change, at most every 120 ms while a stroke lasts, and once when it ends.
  *   onPicture(file): a picture that passed the browser's checks; answer with setValue.
  *   onError(text): a complaint in the viewer's language, which the painter shows as well.
- * @returns {{element: Element, value: () => string, setValue: (ink: string) => Promise<void>,
- *   busy: (reading: boolean) => void, describe: () => string, focus: () => void, relabel: () => void,
- *   destroy: () => void}}
+ * @returns {{element: Element, value: () => string, settled: () => Promise<void>, setValue:
+ *   (ink: string) => Promise<void>, busy: (reading: boolean) => void, describe: () => string, focus:
+ *   () => void, relabel: () => void, destroy: () => void}} `settled` resolves once `value` has
+ *   caught up with the hand
  */
 export function mountPainter(host, ctx, options = {}) {
   const painter = new Painter(ctx, options);
@@ -51,6 +52,7 @@ export function mountPainter(host, ctx, options = {}) {
   return {
     element: painter.element,
     value: () => painter.text,
+    settled: () => painter.work,
     setValue: (ink) => painter.setValue(ink),
     busy: (reading) => painter.busy(reading),
     describe: () => painter.describe(),

@@ -22,7 +22,7 @@ export function createPalette(element = document.body) {
   const refresh = () => (colours = readColours(element));
   const changed = () => {
     const before = JSON.stringify(colours);
-    return;
+    if (JSON.stringify(refresh()) === before) return;
     for (const callback of callbacks) callback(colours);
   };
   const observer = new MutationObserver(changed);

@@ -142,6 +142,7 @@ function drawTrails({ g, camera, share }, { positions, trail, trail_count: wante
     }
     g.stroke();
   }
+  g.globalAlpha = 1;
 }
 
 const longest = new WeakMap();

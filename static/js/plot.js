@@ -11,7 +11,11 @@ const ROLE = /^role:([a-z0-9-]+)(?:@([\d.]+))?$/;
 
 const OPTIONS = { displayModeBar: false, responsive: false, doubleClick: 'reset' };
 
-const BYTES = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array, i1: Int8Array, u4: Uint32Array, u2: Uint16Array, u1: Uint8Array };
+const BYTES = {
+  f8: Float64Array, f4: Float32Array,
+  i4: Int32Array, i2: Int16Array, i1: Int8Array,
+  u4: Uint32Array, u2: Uint16Array, u1: Uint8Array,
+};
 
 const WORDS = {
   at: { en: (x) => `at ${x}`, zh: (x) => `在 ${x} 处` },
@@ -124,7 +128,11 @@ class Plot {
       plot_bgcolor: 'rgba(0,0,0,0)',
       font: { family: colours.sans, size: 13, color: colours.ink },
       colorway: ['data', 'model', 'truth', 'cond', 'noise', 'warn'].map((role) => colours[role]),
-      hoverlabel: { bgcolor: colours.paper, bordercolor: colours.line, font: { color: colours.ink, family: colours.sans, size: 13 } },
+      hoverlabel: {
+        bgcolor: colours.paper,
+        bordercolor: colours.line,
+        font: { color: colours.ink, family: colours.sans, size: 13 },
+      },
       hovermode: 'closest',
       legend: { orientation: 'h', x: 1, xanchor: 'right', y: 1, yanchor: 'bottom', font: { size: 13, color: colours.ink2 } },
     };

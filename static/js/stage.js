@@ -14,7 +14,7 @@ import { createPalette } from './palette.js';
 import { Readouts } from './readouts.js';
 import { Rail } from './rail.js';
 import { Transport, bindKeys, mountTransport } from './transport.js';
-import { locale, t, word } from './words.js';
+import { locale, pair, t, word } from './words.js';
 import { showHelp, togglePresenter } from './page.js';
 
 const PLAYERS = {
@@ -144,7 +144,8 @@ class Stage {
   }
 
   async #apply(value) {
-    if (value.patch) await this.#patch(value);
+    if (value.refusal) this.#say(value.refusal);
+    else if (value.patch) await this.#patch(value);
     else if (value === this.newestScene) await this.#show(value);
     if (value.job) this.#work();
     this.#invalidate();
@@ -177,8 +178,7 @@ class Stage {
     this.readouts.update(scene);
     this.folds.update(scene);
     this.painting.update(scene, this.settings, this.panels[0]);
-    this.notice.hidden = !scene.notice;
-    this.notice.textContent = t(scene.notice);
+    this.#say(scene.notice);
     this.stages.classList.add('vt-ready');
     if (first) {
       this.transport.autoplay();
@@ -229,9 +229,15 @@ class Stage {
 
   #cancel() {
     this.bridge.stop({});
-    this.progress.hide();
-    this.notice.hidden = false;
-    this.notice.textContent = word('cancelled');
+    this.#say(pair('cancelled'));
+  }
+
+  /** Says a sentence over the stage, or takes the last one away; the picture stays as it is. */
+  #say(sentence) {
+    if (sentence) this.progress.hide();
+    this.sentence = sentence;
+    this.notice.hidden = !sentence;
+    this.notice.textContent = t(sentence);
   }
 
   /** A player's event: a dragged handle asks while it moves and is settled when it is let go. */
@@ -256,7 +262,7 @@ class Stage {
     this.painting.relabel();
     this.menu?.relabel();
     this.panels.forEach((panel) => panel.relabel());
-    this.notice.textContent = t(this.scene?.notice);
+    this.notice.textContent = t(this.sentence);
     this.#invalidate();
   }
 

@@ -421,7 +421,8 @@ export const KEYS = Object.freeze([
   { keys: ['?'], on: ['?'], action: 'help', en: 'This list', zh: '按键列表' },
 ]);
 
-const TYPING = 'input, textarea, select, [contenteditable]:not([contenteditable="false"]), [role="textbox"], [role="combobox"]';
+const TYPING =
+  'input, textarea, select, [contenteditable]:not([contenteditable="false"]), [role="textbox"], [role="combobox"]';
 const ARROWED = '[role="tab"], [role="slider"], [role="listbox"], [role="menu"], [role="radiogroup"], [role="grid"], [role="tree"]';
 const PRESSED = 'button, a[href], summary, [role="button"], [role="checkbox"], [role="switch"], [role="option"]';
 

@@ -44,5 +44,8 @@ export const locale = () => (document.documentElement.lang.toLowerCase().startsW
 /** The text of a pair {en, zh} in the language of the page. */
 export const t = (pair) => (pair ? (pair[locale()] ?? pair.en ?? '') : '');
 
+/** One of the page's own words, in all languages. */
+export const pair = (name) => WORDS[name];
+
 /** One of the page's own words. */
 export const word = (name) => t(WORDS[name]);

@@ -269,6 +269,12 @@ class TestPicture:
         assert ink[32, 0] == 1
         assert ink[32, -1] == 0
 
+    def test_a_wide_photograph_is_cropped_to_its_middle(self):
+        shade = np.abs(np.linspace(-3, 3, 240))[None] * 40 + np.linspace(0, 60, 120)[:, None]
+        photograph = Image.fromarray(shade.astype(np.uint8))
+        middle = photograph.crop((60, 0, 180, 120))
+        assert np.array_equal(ink_of_picture(file_of(photograph)), ink_of_picture(file_of(middle)))
+
     @pytest.mark.parametrize("orientation", range(1, 9))
     def test_the_camera_may_lie_on_its_side(self, orientation):
         undo = {

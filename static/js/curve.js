@@ -85,7 +85,8 @@ class Curve {
   }
 
   #handle(i) {
-    const handle = shape('g', { class: 'vt-curve-handle', role: 'slider', tabindex: i ? -1 : 0, 'aria-orientation': 'vertical' });
+    const looks = { class: 'vt-curve-handle', role: 'slider', 'aria-orientation': 'vertical' };
+    const handle = shape('g', { ...looks, tabindex: i ? -1 : 0 });
     const circles = { 'vt-curve-target': 12, 'vt-curve-ring': 8, 'vt-curve-point': 3.5 };
     handle.append(...Object.entries(circles).map(([name, r]) => shape('circle', { class: name, r })));
     handle.addEventListener('keydown', (event) => this.#key(event, i));

@@ -61,7 +61,9 @@ export function offer(text, { title, close }) {
   const area = make('textarea', { class: 'vt-export-text', readonly: true, rows: '8', 'aria-label': title });
   area.value = text;
   const button = make('button', { type: 'button', class: 'vt-button vt-text vt-outline', text: close });
-  const dialog = make('dialog', { class: 'vt-export-dialog', 'aria-label': title }, [make('p', { text: title }), area, button]);
+  const dialog = make('dialog', { class: 'vt-export-dialog', 'aria-label': title }, [
+    make('p', { text: title }), area, button,
+  ]);
   button.addEventListener('click', () => dialog.close());
   dialog.addEventListener('close', () => dialog.remove());
   document.body.append(dialog);

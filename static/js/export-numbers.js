@@ -47,12 +47,14 @@ export function numbersOf({ scene, players, transport, title }, link) {
  * @returns {string} CSV as RFC 4180 has it
  */
 export function csvOf({ views, readouts, ticks, frame, frames }, t) {
-  const own = ['layer', 'index', 'value', 'unit'];
-  const columns = [...new Set(['view', 'frame', ticks?.symbol, ...own.slice(0, 2), ...views.flatMap((view) => view.columns), ...own])];
-  const kept = columns.filter(Boolean);
-  const tick = (at) => (ticks ? { [ticks.symbol]: ticks.values[at] } : {});
-  const rows = views.flatMap((view) =>
-    view.rows.map((row) => ({ view: view.id, frame, ...tick(frame), ...Object.fromEntries(view.columns.map((name, i) => [name, row[i]])) })));
+  const symbol = ticks?.symbol ?? 'tick';
+  const inViews = views.flatMap((view) => view.columns);
+  const columns = [...new Set(['view', 'frame', symbol, 'layer', 'index', ...inViews, 'value', 'unit'])];
+  const tick = (at) => ({ [symbol]: ticks?.values[at] });
+  const rows = views.flatMap((view) => view.rows.map((row) => {
+    const own = Object.fromEntries(view.columns.map((name, i) => [name, row[i]]));
+    return { view: view.id, frame, ...tick(frame), ...own };
+  }));
   for (const readout of readouts) {
     const last = Array.isArray(readout.values) ? frames : 1;
     for (let at = 0; at < last; at++) {
@@ -62,7 +64,7 @@ export function csvOf({ views, readouts, ticks, frame, frames }, t) {
       rows.push({ view: 'readouts', ...when, layer: readout.id, value: text, unit: readout.unit });
     }
   }
-  const lines = [kept, ...rows.map((row) => kept.map((name) => row[name]))];
+  const lines = [columns, ...rows.map((row) => columns.map((name) => row[name]))];
   return lines.map((line) => line.map(cell).join(',')).join('\r\n') + '\r\n';
 }
 

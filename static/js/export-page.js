@@ -103,6 +103,7 @@ function write(ctx, { content, kinds, modules, styles }) {
     `const players = { ${players.map(([kind, variable]) => `'${kind}': ${variable}`).join(', ')} };`,
     "window.stage = await play(document.querySelector('.vt-root'), content, players);",
   ].join('\n');
+  const width = `calc(${content.scene.views.length} * max(100vh - 270px, 320px) + 60px)`;
   const dark = ctx.palette().dark ? ' class="dark"' : '';
   const title = (content.title[ctx.locale()] ?? 'Vitrine').replace(/[<>&]/g, (sign) => `&#${sign.charCodeAt(0)};`);
   return `<!doctype html>
@@ -117,7 +118,7 @@ function write(ctx, { content, kinds, modules, styles }) {
 <style>
 ${styles.join('\n').replaceAll('</', '<\\/')}
 body { margin: 0; }
-.vt-root { max-width: min(1280px, calc(${content.scene.views.length} * max(100vh - 270px, 320px) + 60px)); margin: 0 auto; padding: 16px 24px 24px; }
+.vt-root { margin: 0 auto; padding: 16px 24px 24px; max-width: min(1280px, ${width}); }
 .vt-still { width: 100%; height: 100%; object-fit: contain; display: block; }
 .vt-page-foot { margin-top: 16px; font-size: 13px; color: var(--ink-2); overflow-wrap: anywhere; }
 .vt-page-foot a { color: var(--data); }

@@ -113,7 +113,8 @@ async function paint(plan, position, pixelWidth, pixelHeight) {
     write(textOf(ctx, readout, position, stage.scene), x, y, `600 15px ${colours.mono}`, colours.ink);
     write(ctx.t(readout.label), x, y + 18, `13px ${colours.sans}`, colours.ink2);
   }
-  write(fitted(g, `Vitrine · ${plan.link}`, width - 2 * PAD, `11px ${colours.mono}`), PAD, plan.foot + 8, `11px ${colours.mono}`, colours.ink2);
+  const small = `11px ${colours.mono}`;
+  write(fitted(g, `Vitrine · ${plan.link}`, width - 2 * PAD, small), PAD, plan.foot + 8, small, colours.ink2);
   return canvas;
 }
 

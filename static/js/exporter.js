@@ -49,11 +49,11 @@ export function exportMenu(ctx, getStage) {
 
 const ITEMS = [
   { name: 'link', icon: 'share', run: (menu) => menu.copy(menu.link()) },
-  { name: 'python', icon: 'code', run: (menu) => menu.copy(menu.stage().scene.python), needs: ({ scene }) => (scene.python ? null : 'noPython') },
+  { name: 'python', icon: 'code', run: (menu) => menu.copy(menu.stage().scene.python), needs: hasCode },
   { rule: true },
   { name: 'png', file: 'PNG', icon: 'camera', run: (menu) => menu.make('png', png) },
   { name: 'gif', file: 'GIF', icon: 'play', run: (menu) => menu.make('gif', gif), needs: moves },
-  { name: 'webm', file: 'WebM', icon: 'play', run: (menu) => menu.make('webm', webm), needs: (stage) => moves(stage) ?? recordsVideo() },
+  { name: 'webm', file: 'WebM', icon: 'play', run: (menu) => menu.make('webm', webm), needs: records },
   { rule: true },
   { name: 'csv', file: 'CSV', icon: 'download', run: (menu) => menu.make('csv', csv) },
   { name: 'json', file: 'JSON', icon: 'download', run: (menu) => menu.make('json', json) },
@@ -61,19 +61,27 @@ const ITEMS = [
   { name: 'html', file: 'HTML', icon: 'presenter', run: (menu) => menu.make('html', html) },
 ];
 
+// What an item needs: null where it is there, else the word that says what is missing.
+
+function hasCode({ scene }) {
+  return scene.python ? null : 'noPython';
+}
+
 function moves({ scene }) {
   return scene.frames > 1 ? null : 'still';
 }
 
-function recordsVideo() {
-  return typeof MediaRecorder !== 'undefined' && MediaRecorder.isTypeSupported('video/webm') ? null : 'noVideo';
+function records(stage) {
+  const able = typeof MediaRecorder !== 'undefined' && MediaRecorder.isTypeSupported('video/webm');
+  return moves(stage) ?? (able ? null : 'noVideo');
 }
 
 class Menu {
   constructor(ctx, getStage) {
     Object.assign(this, { ctx, getStage, job: null });
     this.label = make('span');
-    this.button = make('button', { type: 'button', class: 'vt-button vt-text', 'aria-haspopup': 'menu', 'aria-expanded': 'false' }, [
+    const closed = { 'aria-haspopup': 'menu', 'aria-expanded': 'false' };
+    this.button = make('button', { type: 'button', class: 'vt-button vt-text', ...closed }, [
       icon('share', { size: 16 }), this.label, icon('chevron', { size: 12 }),
     ]);
     this.items = ITEMS.filter(({ name }) => name).map((item) => this.#item(item));
@@ -228,7 +236,8 @@ async function png({ ctx, stage, link }) {
   const { picture } = await import('./export-picture.js');
   const shown = stage.root?.querySelector('.vt-stages')?.clientWidth ?? 0;
   const width = Math.min(PICTURE.most, Math.max(PICTURE.least, shown));
-  const canvas = await picture(ctx, titled(ctx, stage), link, { width, scale: PICTURE.scale }).paint(stage.transport.position);
+  const plan = picture(ctx, titled(ctx, stage), link, { width, scale: PICTURE.scale });
+  const canvas = await plan.paint(stage.transport.position);
   return new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
 }
 

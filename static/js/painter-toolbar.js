@@ -16,7 +16,8 @@ const BUTTONS = [
   { name: 'stamps', shapes: true },
   { gap: true },
   ...DOTS.map((_, size) => ({
-    name: `size${size}`, dot: size, wide: true, press: (painter) => painter.widen(size), on: (painter) => painter.size === size,
+    name: `size${size}`, dot: size, wide: true,
+    press: (painter) => painter.widen(size), on: (painter) => painter.size === size,
   })),
   { name: 'sizes', dot: 'now', narrow: true, press: (painter) => painter.widen((painter.size + 1) % DOTS.length) },
   { name: 'mirror', icon: 'mirror', press: (painter) => painter.reflect(), on: ({ board }) => board.mirror },

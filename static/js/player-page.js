@@ -38,7 +38,7 @@ class PlayerPage {
     this.palette = createPalette();
     this.transport = new Transport({ reducedMotion: matchMedia('(prefers-reduced-motion: reduce)').matches });
     this.header = new Header({ title, idea });
-    this.stages = make('div', { class: 'vt-stages vt-ready', role: 'group', 'aria-label': word('stage'), 'data-count': scene.views.length });
+    this.stages = make('div', { class: 'vt-stages vt-ready', role: 'group', 'data-count': scene.views.length });
     this.alternative = make('p', { class: 'vt-alternative', 'aria-live': 'polite' });
     this.readouts = new Readouts();
     const bar = make('div', { class: 'vt-bar' });
@@ -119,6 +119,7 @@ class PlayerPage {
 
   relabel() {
     this.header.relabel();
+    this.stages.setAttribute('aria-label', word('stage'));
     this.bar.relabel();
     this.readouts.relabel();
     for (const { view, title, note } of this.panels) {

@@ -107,15 +107,19 @@ class Stage {
   /** Starts the loop if it rests; it goes on while something changes and the stage is in sight. */
   #invalidate() {
     this.dirty = true;
-    if (this.frame) return;
-    const loop = (now) => {
-      this.frame = null;
-      if (!this.root.isConnected || !this.root.offsetParent) return;
-      const moved = this.transport.tick(now);
-      if (moved || this.dirty) this.#draw();
-      if (this.transport.playing || this.dirty) this.frame = requestAnimationFrame(loop);
-    };
-    this.frame = requestAnimationFrame(loop);
+    this.frame ??= requestAnimationFrame((now) => this.#loop(now));
+  }
+
+  #loop(now) {
+    const seen = this.#inSight();
+    if (seen && (this.transport.tick(now) || this.dirty)) this.#draw();
+    const goesOn = seen && (this.transport.playing || this.dirty);
+    this.frame = goesOn ? requestAnimationFrame((next) => this.#loop(next)) : null;
+  }
+
+  /** Whether the stage is laid out; a full-screen element has no offsetParent, but it has boxes. */
+  #inSight() {
+    return this.root.isConnected && this.root.getClientRects().length > 0;
   }
 
   #draw() {
@@ -160,7 +164,7 @@ class Stage {
   }
 
   #showLink() {
-    if (!this.link || !this.root.offsetParent) return;
+    if (!this.link || !this.#inSight()) return;
     const kept = new URLSearchParams(location.search);
     for (const name of [...kept.keys()]) if (!['hide', '__theme'].includes(name)) kept.delete(name);
     const rest = kept.size ? `&${kept}` : '';

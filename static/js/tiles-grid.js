@@ -127,13 +127,17 @@ function lookOf(trace, tile, done, current) {
   return trace.storedAt[tile] <= done ? 'stored' : 'waiting';
 }
 
-/** Copies the tiles from j to end (exclusive) of a block of rows. */
+/** Copies the tiles from j to end (exclusive) of a block of rows, pixel for pixel. */
 function copy({ g, plan: { cells }, trace, ratio }, layer, i, j, end) {
   const [top, bottom] = trace.rowsOf(i);
   const [left, right] = [trace.colsOf(j)[0], trace.colsOf(end - 1)[1]];
-  const [x, y, width, height] = [left * cells.cw, top * cells.ch, (right - left) * cells.cw, (bottom - top) * cells.ch];
-  g.drawImage(layer, x * ratio, y * ratio, width * ratio, height * ratio, cells.x + x, cells.y + y, width, height);
+  const [x, width] = span(left * cells.cw * ratio, right * cells.cw * ratio);
+  const [y, height] = span(top * cells.ch * ratio, bottom * cells.ch * ratio);
+  const [toX, toY] = [(Math.round(cells.x * ratio) + x) / ratio, (Math.round(cells.y * ratio) + y) / ratio];
+  g.drawImage(layer, x, y, width, height, toX, toY, width / ratio, height / ratio);
 }
+
+const span = (from, to) => [Math.round(from), Math.round(to) - Math.round(from)];
 
 /** The tile of the current step, in the model's colour; scores come cell by cell. */
 function drawCurrent(brush, layers, tile) {

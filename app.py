@@ -23,6 +23,7 @@ _HEAD = (
     '<link rel="stylesheet" href="{static}/css/vitrine.css">'
     '<link rel="stylesheet" href="{static}/css/players.css">'
     '<link rel="stylesheet" href="{static}/css/painter.css">'
+    '<link rel="stylesheet" href="{static}/css/tiles.css">'
     '<script src="{static}/js/theme.js"></script>'
 )
 

@@ -153,9 +153,10 @@ def ink_of_picture(data: bytes) -> Ink:
     if np.ptp(grey) < _FLAT:
         raise ValueError("ink must be a picture of something, got one colour only.")
     ink = _square(_figure(grey)) if _is_plain(grey) else _darkness(_cropped(grey))
-    cells = np.asarray(cv2.resize(ink, (SIZE, SIZE), interpolation=cv2.INTER_AREA))
+    cells: Ink = np.asarray(cv2.resize(ink, (SIZE, SIZE), interpolation=cv2.INTER_AREA))
     cells = cells.clip(0, None) / cells.max()  # a thin line fades as cells grow; give it back
-    return np.rint(cells * (LEVELS - 1)) / (LEVELS - 1)
+    levels: Ink = np.rint(cells * (LEVELS - 1))
+    return levels / (LEVELS - 1)
 
 
 def _opened(data: bytes) -> Image.Image:
@@ -192,7 +193,8 @@ def _grey_of(picture: Image.Image) -> Ink:
         grey = np.asarray(picture.convert("RGB").convert("L"), dtype=np.float32) / 255
     shrink = min(1.0, _WORKING / max(grey.shape))
     width, height = (max(1, round(side * shrink)) for side in (grey.shape[1], grey.shape[0]))
-    return cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA).astype(np.float64)
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.float64)
 
 
 def _border(grey: NDArray[Any]) -> NDArray[Any]:
@@ -218,8 +220,9 @@ def _figure(grey: Ink) -> Ink:
     threshold, _ = cv2.threshold(tones, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
     ground = np.median(_border(grey))
     light_ground = np.mean(_border(tones) > threshold) > 0.5
-    depth = ground - grey if light_ground else grey - ground
-    return ((depth / depth.max() - _FLOOR) / (1 - _FLOOR)).clip(0, 1)
+    depth: Ink = ground - grey if light_ground else grey - ground
+    figure: Ink = np.clip((depth / depth.max() - _FLOOR) / (1 - _FLOOR), 0, 1)
+    return figure
 
 
 def _darkness(grey: Ink) -> Ink:
@@ -227,7 +230,8 @@ def _darkness(grey: Ink) -> Ink:
     low, high = np.quantile(grey, [0.02, 0.98])
     if high - low < _FLAT:
         low, high = grey.min(), grey.max()
-    return ((high - grey) / max(high - low, 1e-6)).clip(0, 1)
+    dark: Ink = np.clip((high - grey) / max(high - low, 1e-6), 0, 1)
+    return dark
 
 
 def _cropped(grey: Ink) -> Ink:

@@ -207,6 +207,20 @@ class Plot(View):
         return {**super().json(), "kind": "plot", "figure": self.figure, "cursor": cursor}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Drawn(View):
+    """A view whose fields a lab writes for one player alone (`tiles`, `online`).
+
+    Attributes:
+        fields: What the player reads, its `kind` included.
+    """
+
+    fields: Json
+
+    def json(self) -> Json:
+        return {**super().json(), **self.fields}
+
+
 @dataclass(frozen=True)
 class Readout:
     """A number under the stage.
@@ -341,7 +355,7 @@ class Scene:
         painter: The setting that the painter on the first view writes, while it is open.
         curve: The curve editor to show under the stage.
         drag: What dragging a handle means.
-        pick: The two settings that a click on a view sets.
+        pick: The settings that a click on a view sets: of x, or of x and y.
         notice: A sentence over the stage.
         id: Names this run.
     """
@@ -361,7 +375,7 @@ class Scene:
     painter: str | None = None
     curve: Curve | None = None
     drag: Drag | None = None
-    pick: tuple[str, str] | None = None
+    pick: tuple[str, ...] = ()
     notice: Text | None = None
     id: str = field(default_factory=lambda: secrets.token_hex(6))
 

@@ -287,8 +287,8 @@ def _readouts(settings: Settings, result: Result, times: Tensor) -> list[Readout
             ),
             unit="nats",
             help=Text(
-                "In closed form; through the probability-flow ODE against the true p_1; and against "
-                "the prior N(0, σ²I) that generation starts from.",
+                "In closed form; through the probability-flow ODE against the true p_1; and "
+                "against the prior N(0, σ²I) that generation starts from.",
                 "闭式解；经概率流 ODE 对真实 p_1；以及对生成所用的先验 N(0, σ²I)。",
             ),
         )
@@ -345,7 +345,8 @@ def _badge(result: Result) -> Badge | None:
         Text(
             "The clicked point's log-density through the probability-flow ODE, integrated to the "
             "true p_1, differs from the mixture's closed form by (nats; relative beyond 1)",
-            "点击处的对数密度：概率流 ODE 积分到真实 p_1 的结果与闭式解之差（大于 1 nat 时取相对值）",
+            "点击处的对数密度：概率流 ODE 积分到真实 p_1 的结果"
+            "与闭式解之差（大于 1 nat 时取相对值）",
         ),
     )
 

@@ -46,11 +46,14 @@ export class Painting {
     this.ink = settings[field];
     this.view = { extent: panel.view.extent, square: panel.view.square };
     if (entered) this.#toggle(true);
-    else if (this.open && this.ink !== this.sent) this.painter.setValue(this.ink);
+    else if (this.open) this.painter.setValue(this.ink);
   }
 
   async #toggle(open) {
-    if (open) this.painter ??= await this.#mountPainter();
+    if (open) {
+      this.mounting ??= this.#mountPainter();
+      this.painter = await this.mounting;
+    }
     this.open = open;
     this.overlay.hidden = !open;
     this.button.setAttribute('aria-pressed', String(open));
@@ -66,14 +69,9 @@ export class Painting {
       extent: this.view.extent,
       square: this.view.square,
       overlay: true,
-      onInput: (ink) => this.#send({ [this.field]: ink }, ink),
-      onPicture: async (file) => this.#send({ picture: await base64(file) }),
+      onInput: (ink) => ink && this.set({ [this.field]: ink }),
+      onPicture: async (file) => this.set({ picture: await base64(file) }),
     });
-  }
-
-  #send(values, ink = null) {
-    this.sent = ink;
-    if (ink !== '') this.set(values);
   }
 
   async #updateCurve(curve, settings) {

@@ -11,6 +11,7 @@ import { Folds } from './folds.js';
 import { Header } from './stage-header.js';
 import { Painting } from './stage-painting.js';
 import { createPalette } from './palette.js';
+import { mergeView } from './particles.js';
 import { Readouts } from './readouts.js';
 import { Rail } from './rail.js';
 import { Transport, bindKeys, mountTransport } from './transport.js';
@@ -20,6 +21,8 @@ import { showHelp, togglePresenter } from './page.js';
 const PLAYERS = {
   particles: () => import('./particles.js'),
   plot: () => import('./plot.js'),
+  tiles: () => import('./tiles.js'),
+  online: () => import('./online.js'),
 };
 
 /** Mounts the stage into Gradio's element. `bridge` holds props, watch and the five events. */
@@ -209,17 +212,32 @@ class Stage {
     const panels = await Promise.all(made);
     old.filter((panel) => !panels.includes(panel)).forEach((panel) => panel.destroy());
     this.panels = panels;
-    panels.forEach((panel) => panel.element.parentNode || this.stages.append(panel.element));
+    const order = panels.map(({ element }) => element);
+    if (order.some((element, index) => this.stages.children[index] !== element)) this.stages.append(...order);
     this.stages.dataset.count = panels.length;
   }
 
   async #patch(patch) {
     for (const change of patch.views) {
       const panel = this.panels.find(({ view }) => view.id === change.id);
-      if (panel) await panel.player.update({ ...change, patch: true });
+      if (!panel) continue;
+      await panel.player.update({ ...change, patch: true });
+      panel.view = mergeView(panel.view, change);
     }
     this.readouts.patch(patch.readouts);
+    this.#keep(patch);
     if (patch.progress != null) this.progress.show(patch.progress, t(patch.doing));
+  }
+
+  /** Keeps what a patch changed, so that an export shows what is on the stage. */
+  #keep({ readouts }) {
+    if (!this.scene) return;
+    const newest = Object.fromEntries(readouts.map((readout) => [readout.id, readout]));
+    this.scene = {
+      ...this.scene,
+      views: this.panels.map(({ view }) => view),
+      readouts: this.scene.readouts.map((readout) => newest[readout.id] ?? readout),
+    };
   }
 
   #set(values) {
@@ -247,7 +265,7 @@ class Stage {
   /** A player's event: a dragged handle asks while it moves and is settled when it is let go. */
   #emitted(name, { phase, x, y, index }) {
     const rounded = { x: Number(x.toFixed(3)), y: Number(y.toFixed(3)) };
-    if (name === 'pick') this.#set(this.#named(this.scene.pick, rounded));
+    if (name === 'pick' && this.scene.pick) this.#set(this.#named(this.scene.pick, rounded));
     if (name !== 'drag') return;
     if (phase === 'end') this.#set(this.#named(this.scene.drag, rounded));
     else this.bridge.act({ action: this.scene.drag.action, index, ...rounded });
@@ -255,7 +273,7 @@ class Stage {
 
   /** Names a point's coordinates as the settings that hold them. */
   #named({ fields: [first, second] }, { x, y }) {
-    return { [first]: x, [second]: y };
+    return second ? { [first]: x, [second]: y } : { [first]: x };
   }
 
   #relabel() {
@@ -273,7 +291,8 @@ class Stage {
   /** What the exporter needs: the scene, its players and the transport. */
   exportable() {
     const players = this.panels.map(({ view, player }) => ({ view, player }));
-    return { scene: this.scene, players, transport: this.transport, title: t(this.lab.title), root: this.root };
+    const { title, idea } = this.lab;
+    return { scene: this.scene, players, transport: this.transport, title, idea, root: this.root };
   }
 }
 

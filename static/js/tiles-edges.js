@@ -1,62 +1,21 @@
 /**
- * What stands around the score matrix: tokens, blocks of Q and K, m and l, the outputs, the frame.
+ * What stands around the score matrix: tokens, blocks of Q and K, the frame, the step in words.
  */
 
 import { alpha } from './palette.js';
-import { factor, indexed, phaseName, real, say, shownName } from './tiles-words.js';
+import { currentBlocks, fitted, focusRow, inside, write } from './tiles-brush.js';
+import { deedOf, factor, indexed, phaseName, real, say } from './tiles-words.js';
 
-/** Phases that keep the tile's K and V at hand. */
-const OUTPUTS = { false: 'O', true: 'dQ' };
+/** One Chinese, Japanese or Korean character, or one emoji with all its parts. */
+const UPRIGHT = /^(\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Extended_Pictographic}.*)$/u;
 
 /** Draws everything around the matrix. */
 export function drawEdges(brush) {
   drawTokens(brush);
   drawBlocks(brush);
-  drawBars(brush);
-  drawOut(brush);
-  drawDeep(brush);
   drawFrame(brush);
   drawStatus(brush);
   drawCaption(brush);
-}
-
-/** The queries and keys of the current step: [first, past the last] each, or null. */
-export function currentBlocks({ trace, moment }) {
-  if (moment.done === 0) return { rows: null, cols: null };
-  const [i, j] = [trace.columns.i[moment.step], trace.columns.j[moment.step]];
-  return { rows: i < 0 ? null : trace.rowsOf(i), cols: j < 0 ? null : trace.colsOf(j), i, j };
-}
-
-/** The row whose numbers are written out: the chosen one if it is at work, else the block's first. */
-export function focusRow(brush) {
-  const { rows } = currentBlocks(brush);
-  const { chosen } = brush;
-  if (chosen !== null && (!rows || (chosen >= rows[0] && chosen < rows[1]))) return chosen;
-  return rows ? rows[0] : null;
-}
-
-const inside = (range, index) => range !== null && index >= range[0] && index < range[1];
-
-function write(g, text, x, y, font, colour, align = 'left') {
-  Object.assign(g, { font, fillStyle: colour, textAlign: align, textBaseline: 'middle' });
-  g.fillText(text, x, y);
-}
-
-const cuts = new Map();
-
-/** A text cut to a width, with an ellipsis; whole characters, as a reader counts them. */
-export function fitted(g, text, width, font) {
-  const key = `${font}|${Math.round(width)}|${text}`;
-  if (cuts.has(key)) return cuts.get(key);
-  g.font = font;
-  let shown = text;
-  const letters = g.measureText(text).width > width ? [...new Intl.Segmenter().segment(text)] : [];
-  for (let count = letters.length - 1; count > 0 && g.measureText(shown).width > width; count--) {
-    shown = `${letters.slice(0, count).map(({ segment }) => segment).join('')}…`;
-  }
-  if (cuts.size > 4000) cuts.clear();
-  cuts.set(key, shown);
-  return shown;
 }
 
 /** Tokens beside the rows and above the columns; where they are too tight, those of the block. */
@@ -67,8 +26,7 @@ function drawTokens(brush) {
   const right = rowStrip.x - 5;
   const texts = view.row_labels ?? Array.from({ length: view.rows }, (_, row) => String(row));
   const shown = spread(view.rows, cells.ch, fonts.size, rows, chosen);
-  const limit = [cells.y + fonts.size * 0.4 - cells.ch, cells.bottom];
-  for (const { index, at } of settle(shown, cells.ch, fonts.size, limit[1] - cells.y)) {
+  for (const { index, at } of settle(shown, cells.ch, fonts.size, cells.bottom - cells.y)) {
     const active = inside(rows, index) || index === chosen;
     const font = index === chosen ? fonts.bold : fonts.small;
     const text = fitted(g, texts[index] ?? '', labels.left - 8, font);
@@ -77,13 +35,19 @@ function drawTokens(brush) {
   if (!view.col_labels || labels.top === 0) return;
   const picked = spread(view.cols, cells.cw, fonts.size, cols, null);
   for (const { index, at } of settle(picked, cells.cw, fonts.size, cells.cw * view.cols)) {
-    g.save();
-    g.translate(cells.x + at, colStrip.y - 4);
-    g.rotate(-Math.PI / 2);
     const text = fitted(g, view.col_labels[index] ?? '', labels.top - 2 * unit, fonts.small);
-    write(g, text, 0, 0, fonts.small, inside(cols, index) ? colours.ink : colours.ink2);
-    g.restore();
+    above(g, text, cells.x + at, colStrip.y - 4, fonts, inside(cols, index) ? colours.ink : colours.ink2);
   }
+}
+
+/** A token above its column: turned, unless it is one character of a script that can stand. */
+function above(g, text, x, y, { small, size }, colour) {
+  if (UPRIGHT.test(text)) return write(g, text, x, y - size / 2, small, colour, 'center');
+  g.save();
+  g.translate(x, y);
+  g.rotate(-Math.PI / 2);
+  write(g, text, 0, 0, small, colour);
+  return g.restore();
 }
 
 /** Which labels are written: all if they fit, else those of the block at work and the chosen one. */
@@ -119,7 +83,9 @@ function drawBlocks(brush) {
   for (let j = 0; j < trace.tileCols; j++) {
     const [left, right] = trace.colsOf(j);
     const box = [cells.x + left * cells.cw, colStrip.y, (right - left) * cells.cw - 2, colStrip.height];
-    block(g, box, whole ? 'K' : indexed('K', j), j === onCol, colours, fonts);
+    const wide = box[2] > 5.2 * fonts.size;
+    const names = [indexed('K', whole ? -1 : j), wide ? indexed('V', whole ? -1 : j) : ''];
+    block(g, box, names.filter(Boolean).join(' '), j === onCol, colours, fonts);
   }
   for (let i = 0; i < trace.tileRows; i++) {
     const [top, bottom] = trace.rowsOf(i);
@@ -135,150 +101,6 @@ function block(g, [x, y, width, height], text, held, colours, fonts) {
   g.fill();
   if (width < fonts.size * 1.5 || height < fonts.size) return;
   write(g, text, x + width / 2, y + height / 2 + 0.5, fonts.number, held ? colours.stage : colours.ink2, 'center');
-}
-
-/** The running maximum and sum of every row; the old value stays as a mark while it changes. */
-function drawBars(brush) {
-  const { g, plan, trace, colours, moment } = brush;
-  const { rows } = currentBlocks(brush);
-  for (const bar of plan.bars) {
-    write(g, bar.name, bar.x, plan.colStrip.y + plan.colStrip.height / 2, plan.fonts.bold, colours.ink2);
-    const share = scaleOf(trace, bar.name);
-    for (let row = 0; row < trace.view.rows; row++) {
-      const active = inside(rows, row);
-      const [before, after] = [trace.tracks[bar.name].at(row, moment.step), trace.tracks[bar.name].at(row, moment.step + 1)];
-      drawBar(brush, bar, row, { active, before, after: active ? after : before, share });
-    }
-  }
-  g.globalAlpha = 1;
-}
-
-/** How long a value's bar is, 0 to 1. */
-function scaleOf(trace, name) {
-  const track = trace.tracks[name];
-  track.limits ??= track.range();
-  const [low, high] = track.limits;
-  const base = name === 'm' ? low - 0.12 * (high - low || 1) : 0;
-  return (value) => (Number.isFinite(value) ? Math.max(0, (value - base) / (high - base || 1)) : 0);
-}
-
-function drawBar({ g, plan, trace, colours, moment }, bar, row, { active, before, after, share }) {
-  const { cells, fonts } = plan;
-  const begun = trace.tracks[bar.name].offset(row, moment.step + (active ? 1 : 0)) >= 0;
-  const gap = cells.ch > 4 ? Math.min(3, cells.ch * 0.2) : cells.ch > 2.6 ? 0.6 : 0;
-  const [y, height] = [cells.y + row * cells.ch + gap / 2, cells.ch - gap];
-  const radius = Math.min(2.5, height / 2);
-  const box = (width, colour, opacity) => {
-    Object.assign(g, { fillStyle: colour, globalAlpha: opacity });
-    if (height < 4) return g.fillRect(bar.x, y, width, height);
-    g.beginPath();
-    g.roundRect(bar.x, y, width, height, radius);
-    return g.fill();
-  };
-  box(bar.width, colours.line, colours.dark ? 0.75 : 0.62);
-  if (!begun) return;
-  const length = share(before) + (share(after) - share(before)) * moment.fraction;
-  const roomy = active && cells.ch >= fonts.size;
-  box(bar.width * length, active ? colours.model : colours.data, active ? (roomy ? 0.42 : 1) : 0.72);
-  if (active && before !== after && Number.isFinite(before)) {
-    Object.assign(g, { fillStyle: colours.ink, globalAlpha: 0.65 });
-    g.fillRect(bar.x + bar.width * share(before) - 0.75, y, 1.5, height);
-  }
-  g.globalAlpha = 1;
-  if (roomy) write(g, real(moment.fraction < 0.5 ? before : after), bar.x + bar.width - 3, y + height / 2 + 0.5, fonts.number, colours.ink, 'right');
-}
-
-/**
- * The factor by which a row of O has faded at a moment: 1 before, the trace's factor after.
- *
- * @returns {number}
- */
-export function fadeOf(trace, row, { step, fraction }) {
-  const wanted = trace.tracks.a?.during(row, step) ?? null;
-  return wanted === null ? 1 : 1 + (wanted - 1) * fraction;
-}
-
-/** The output (going back: dQ), a cell per column shown; its shade is the size of the value. */
-function drawOut(brush) {
-  const { g, plan, trace, colours, moment } = brush;
-  const { out, cells } = plan;
-  const { rows } = currentBlocks(brush);
-  const track = trace.tracks.out;
-  const phase = trace.phase(moment.step);
-  const fading = phase === 'rescale' && rows !== null;
-  for (let row = 0; row < trace.view.rows; row++) {
-    const active = inside(rows, row);
-    const [was, is] = [track.offset(row, moment.step), track.offset(row, moment.step + (active ? 1 : 0))];
-    for (let column = 0; column < out.columns; column++) {
-      const [x, y] = [out.x + column * out.cw, cells.y + row * cells.ch];
-      const before = was < 0 ? 0 : track.values[was + column];
-      const after = is < 0 ? 0 : track.values[is + column];
-      const value = fading && active ? before * fadeOf(trace, row, moment) : before + (after - before) * moment.fraction;
-      outCell(brush, x, y, { value: Math.abs(value) / (scaleAt(trace, row, moment) || 1), active, empty: is < 0 });
-      if (fading && active) ghost(brush, x, y, Math.abs(before) / (scaleAt(trace, row, moment) || 1));
-    }
-  }
-  g.globalAlpha = 1;
-  outTitle(brush, fading ? rows : null);
-}
-
-/** The largest size in the track, by which shades are measured. */
-const scaleAt = (trace) => trace.tracks.out.largest;
-
-function outCell({ g, plan: { cells, out }, colours }, x, y, { value, active, empty }) {
-  const gap = cells.ch > 5 ? 1.4 : cells.ch > 2.6 ? 0.6 : 0;
-  const bad = Number.isNaN(value);
-  g.fillStyle = bad ? colours.warn : empty ? colours.line : active ? colours.model : colours.data;
-  g.globalAlpha = bad ? 0.85 : empty ? (colours.dark ? 0.75 : 0.62) : 0.07 + 0.93 * Math.min(1, value) ** 0.7;
-  if (cells.ch <= 5) return g.fillRect(x, y, out.cw - gap, cells.ch - gap);
-  g.beginPath();
-  g.roundRect(x, y, out.cw - gap, cells.ch - gap, Math.min(2.4, out.cw * 0.16));
-  return g.fill();
-}
-
-/** The outline of what a cell was before it fades. */
-function ghost({ g, plan: { cells, out }, colours }, x, y, value) {
-  if (cells.ch < 5 || !(value > 0.02)) return;
-  Object.assign(g, { strokeStyle: colours.model, lineWidth: 1, globalAlpha: 0.25 + 0.75 * Math.min(1, value) ** 0.7 });
-  g.strokeRect(x + 0.5, y + 0.5, out.cw - 2.4, cells.ch - 2.4);
-}
-
-function outTitle({ g, plan, trace, colours, chosen }, rows) {
-  const { out, colStrip, fonts } = plan;
-  const name = OUTPUTS[Boolean(trace.view.backward)];
-  const y = colStrip.y + colStrip.height / 2;
-  write(g, name, out.x, y, fonts.bold, colours.ink2);
-  if (!rows) return;
-  const row = chosen !== null && inside(rows, chosen) ? chosen : null;
-  const step = plan.now;
-  const all = Array.from({ length: rows[1] - rows[0] }, (_, k) => trace.tracks.a.during(rows[0] + k, step));
-  const value = row === null ? all.reduce((sum, a) => sum + a, 0) / all.length : trace.tracks.a.during(row, step);
-  write(g, `× ${factor(value)}`, out.right, y, fonts.number, colours.model, 'right');
-}
-
-/** Going back: dK and dV below the keys, one column of cells per key. */
-function drawDeep(brush) {
-  const { g, plan, trace, colours, moment } = brush;
-  const { cols } = currentBlocks(brush);
-  for (const { name, y, ch } of plan.deep) {
-    const track = trace.tracks[name];
-    const label = name === 'out_k' ? 'dK' : 'dV';
-    write(g, label, plan.cells.x - 6, y + (ch * track.width) / 2, plan.fonts.bold, colours.ink2, 'right');
-    for (let col = 0; col < trace.view.cols; col++) {
-      const active = inside(cols, col);
-      const [was, is] = [track.offset(col, moment.step), track.offset(col, moment.step + 1)];
-      for (let row = 0; row < track.width; row++) {
-        const before = was < 0 ? 0 : track.values[was + row];
-        const after = is < 0 ? 0 : track.values[is + row];
-        const value = Math.abs(before + (after - before) * moment.fraction) / (track.largest || 1);
-        const bad = Number.isNaN(value);
-        g.fillStyle = bad ? colours.warn : is < 0 ? colours.line : active ? colours.model : colours.data;
-        g.globalAlpha = is < 0 ? (colours.dark ? 0.75 : 0.62) : bad ? 0.85 : 0.07 + 0.93 * Math.min(1, value) ** 0.7;
-        g.fillRect(plan.cells.x + col * plan.cells.cw, y + row * ch, plan.cells.cw - (plan.cells.cw > 3 ? 1 : 0), ch - (ch > 3 ? 0.6 : 0));
-      }
-    }
-  }
-  g.globalAlpha = 1;
 }
 
 /** A frame around the queries at work and what belongs to them; a quieter one around the keys. */
@@ -297,7 +119,7 @@ function drawFrame(brush) {
   }
   if (chosen === null) return;
   const y = cells.y + (chosen + 0.5) * cells.ch;
-  Object.assign(g, { strokeStyle: colours.ink, fillStyle: colours.ink, lineWidth: 1 });
+  Object.assign(g, { strokeStyle: alpha(colours.ink, 0.75), fillStyle: colours.ink, lineWidth: 1 });
   outline(g, cells.x - 1.5, y - cells.ch / 2 - 1, out.right - cells.x + 2, cells.ch + 0.5);
   g.beginPath();
   g.moveTo(out.right + 4, y);
@@ -330,16 +152,18 @@ function drawStatus({ g, plan, trace, colours, moment, language }) {
 /** Below the matrix: the numbers of one row in this step. */
 function drawCaption(brush) {
   const { g, plan, trace, colours, language } = brush;
-  const text = captionOf(brush);
-  if (!text) return;
   const row = focusRow(brush);
+  const running = captionOf(brush);
+  const deed = brush.moment.done > 0 ? deedOf(trace, brush.moment.step, language) : '';
+  if (!running) return write(g, fitted(g, deed, plan.caption.right - plan.caption.x, plan.fonts.small), plan.caption.x, plan.caption.y - plan.fonts.size / 2, plan.fonts.small, colours.ink2);
+  const text = running;
   const label = `${say(language, 'row', row)}${trace.view.row_labels ? ` ${trace.view.row_labels[row]}` : ''}`;
   const { x, y, right } = plan.caption;
   const shown = fitted(g, label, (right - x) * 0.4, plan.fonts.bold);
   write(g, shown, x, y - plan.fonts.size / 2, plan.fonts.bold, colours.ink);
   g.font = plan.fonts.bold;
   const used = g.measureText(shown).width + 10;
-  write(g, fitted(g, text, right - x - used, plan.fonts.number), x + used, y - plan.fonts.size / 2, plan.fonts.number, colours.ink2);
+  return write(g, fitted(g, text, right - x - used, plan.fonts.number), x + used, y - plan.fonts.size / 2, plan.fonts.number, colours.ink2);
 }
 
 /** m, the factor and l of the focused row around this step, or nothing. */
@@ -357,6 +181,3 @@ export function captionOf(brush) {
   if (faded !== null) parts.splice(1, 0, `e^(m−m′) ${factor(faded)}`);
   return parts.join(' · ');
 }
-
-/** The name that an array in HBM has on the stage. */
-export const arrayName = (name) => shownName(name);

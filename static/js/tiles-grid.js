@@ -1,9 +1,5 @@
 /**
  * The score matrix: its cells by tile, drawn once each way and copied from then on.
- *
- * A brush is {g, plan, trace, colours, ratio, moment, chosen}: the 2-D context in CSS pixels, the
- * layout, the trace, the palette's colours, pixels per CSS pixel, and the moment that
- * Trace.moment() gave.
  */
 
 import { alpha } from './palette.js';
@@ -67,7 +63,7 @@ function paintLook([width, height], ratio, { cw, ch }, trace, colours, make) {
       if (g.globalAlpha > 0) cell(g, col * cw, row * ch, cw, ch, cornered(trace, row, col));
     }
   }
-  if (look.hatch) hatch(g, width / ratio, height / ratio, alpha(look.hatch, colours.dark ? 0.4 : 0.32));
+  if (look.hatch) hatch(g, width / ratio, height / ratio, alpha(look.hatch, colours.dark ? 0.34 : 0.26));
   return canvas;
 }
 
@@ -92,7 +88,7 @@ function hatch(g, width, height, colour) {
   g.strokeStyle = colour;
   g.lineWidth = 1;
   g.beginPath();
-  for (let x = -height; x < width; x += 6) {
+  for (let x = -height; x < width; x += 7) {
     g.moveTo(x, height);
     g.lineTo(x + height, 0);
   }

@@ -75,12 +75,14 @@ function beneath(plan, trace, measure) {
 /** The memories in a column at the right. */
 function besides(plan, trace, measure) {
   const { pad, width, height, unit, fonts } = plan;
-  const wanted = Math.min(440 * unit, Math.max(230, width - height * 1.62));
+  const wanted = Math.min(420 * unit, Math.max(250, width - height * 1.5));
   const [left, right] = [width - pad - wanted, width - pad];
   const head = Math.round(fonts.size * 1.6);
-  const pitch = Math.round(fonts.size + 11 * unit);
+  const pitch = Math.round(fonts.size + 13 * unit);
   const single = trace.view.arrays.length * pitch < height * 0.42;
-  const strips = flow(stripItems(trace, measure), right - left - 12, pitch, single);
+  const items = stripItems(trace, measure);
+  const label = Math.max(...items.map((item) => item.label));
+  const strips = flow(single ? items.map((item) => ({ ...item, label })) : items, right - left - 12, pitch, single);
   const slots = flow(slotItems(trace, measure, fonts.number), right - left - 12, pitch + 4);
   const free = height - topOf(plan) - strips.height - slots.height - 2 * head - 16 - pad;
   const gap = Math.min(free * 0.6, 64 * unit);
@@ -160,16 +162,18 @@ function matrix(plan, trace, measure) {
   const shown = tracks.out.width;
   const deep = ['out_k', 'out_v'].filter((name) => tracks[name]);
   const edge = { left: region.left + labels.left + wideStrip + 4, top: region.top + labels.top + strip + 4 };
-  const beside = 2 * (barWidth ? barWidth + 8 * unit : 0) + 10 * unit;
-  const under = deep.length * (8 * unit + fonts.size);
+  const beside = 2 * (barWidth ? barWidth + 8 * unit : 0) + 24 * unit;
+  const under = deep.length * 8 * unit;
   const room = { x: region.right - edge.left - beside, y: region.bottom - edge.top - under };
-  let ch = room.y / (view.rows + deep.length * shown * 0.34);
-  let cw = room.x / (view.cols + shown);
+  const least = Math.ceil(measure(tracks.a ? 'O × 0.000' : 'dQ', fonts.number)) + 8;
   const cap = 30 * unit;
+  let ch = room.y / (view.rows + deep.length * shown * 0.34);
+  let cw = Math.min(room.x / (view.cols + shown), (room.x - least) / view.cols);
   [cw, ch] = [Math.min(cw, ch * 1.35, cap), Math.min(ch, cw * 1.35, cap)];
-  const spare = { x: room.x - cw * (view.cols + shown), y: room.y - ch * (view.rows + deep.length * shown * 0.34) };
-  edge.left += spare.x / 2;
-  edge.top += spare.y / 2;
+  const outWidth = Math.max(cw * shown, least);
+  const spare = { x: room.x - cw * view.cols - outWidth, y: room.y - ch * (view.rows + deep.length * shown * 0.34) };
+  edge.left = Math.round(edge.left + spare.x / 2);
+  edge.top = Math.round(edge.top + spare.y / 2);
   plan.cells = { x: edge.left, y: edge.top, cw, ch, right: edge.left + cw * view.cols, bottom: edge.top + ch * view.rows };
   plan.rowStrip = { x: edge.left - wideStrip - 4, width: wideStrip };
   plan.colStrip = { y: edge.top - strip - 4, height: strip };
@@ -180,11 +184,11 @@ function matrix(plan, trace, measure) {
     plan.bars.push({ name, x, width: barWidth });
     x += barWidth + 8 * unit;
   }
-  plan.out = { name: 'out', x: x + 2 * unit, cw, columns: shown, right: x + 2 * unit + cw * shown };
-  let y = plan.cells.bottom + fonts.size + 6 * unit;
+  plan.out = { name: 'out', x: x + 2 * unit, cw: outWidth / shown, columns: shown, right: x + 2 * unit + outWidth };
+  let y = plan.cells.bottom + 8 * unit;
   plan.deep = deep.map((name) => {
     const place = { name, y, ch: ch * 0.34, height: ch * 0.34 * shown };
-    y += place.height + 8 * unit + fonts.size;
+    y += place.height + 8 * unit;
     return place;
   });
 }
@@ -192,7 +196,7 @@ function matrix(plan, trace, measure) {
 /** Space for the tokens: as long as the longest, to a limit; only numbers need little. */
 function labelSpace({ row_labels: rows, col_labels: cols, rows: count }, measure, unit) {
   const longest = (texts) => texts.reduce((most, text) => Math.max(most, measure(text)), 0);
-  const left = rows ? Math.min(LONGEST * unit, longest(rows)) : measure(String(count - 1));
+  const left = rows ? Math.min(LONGEST * unit, 1.16 * longest(rows)) : measure(String(count - 1));
   const top = cols ? Math.min(0.8 * LONGEST * unit, longest(cols)) : 0;
   return { left: Math.ceil(left) + 8, top: Math.ceil(top) + (top ? 4 : 0) };
 }

@@ -13,7 +13,7 @@ const NAMES = {
 };
 
 /** What a step does. `q` and `k` are the names of its blocks. */
-export const PHASES = {
+const PHASES = {
   clear: { en: ['clear', (q) => `O, m and l of ${q} start at 0, −∞ and 0`], zh: ['清零', (q) => `${q} 的 O、m、l 置为 0、−∞、0`] },
   load_q: { en: ['load Q', (q) => `${q} comes onto the chip`], zh: ['载入 Q', (q) => `${q} 载入片上`] },
   load_kv: { en: ['load K, V', (q, k) => `${k} and its values come onto the chip`], zh: ['载入 K、V', (q, k) => `${k} 及其 V 载入片上`] },
@@ -98,3 +98,12 @@ export function real(value) {
 
 /** A factor between 0 and 1, with three decimals. */
 export const factor = (value) => (Number.isFinite(value) ? value.toFixed(3) : 'NaN');
+
+/** What a step does, in words. */
+export function deedOf(trace, step, language) {
+  const phase = trace.phase(step);
+  const { order, backward } = trace.view;
+  const key = order === 'naive' || trace.columns.j[step] < 0 ? -1 : trace.columns.j[step];
+  const query = trace.columns.i[step] < 0 ? -1 : trace.columns.i[step];
+  return PHASES[phase]?.[language][1](indexed('Q', query), indexed('K', key), backward) ?? phase;
+}

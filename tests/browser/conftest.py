@@ -1,6 +1,9 @@
 """One Chromium for all browser tests; every page is watched for errors and for foreign requests."""
 
+import http.server
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,18 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 LOCAL = ("http://127.0.0.1:", "data:", "blob:", "file:")
+
+
+@contextmanager
+def served(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serves a page of a test's own on a free port; yields its address."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture(scope="session")

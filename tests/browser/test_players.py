@@ -6,7 +6,6 @@ import http.server
 import itertools
 import json
 import re
-import threading
 import urllib.parse
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import plotly
 import pytest
 
 from labs.codec import decode, encode
+from tests.browser.conftest import served
 
 pytestmark = pytest.mark.browser
 
@@ -218,13 +218,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address():
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(Handler) as address:
+        yield address
 
 
 @pytest.fixture

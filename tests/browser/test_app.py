@@ -268,6 +268,8 @@ def test_the_text_alternative_follows_the_step(visit):
 
 def test_a_refusal_is_said_and_the_last_picture_stays(visit):
     page = visit("?lab=sde&n=200")
+    page.keyboard.press("Space")
+    page.wait_for_selector(".vt-play[aria-label^=Play]")
     numbers = page.locator(".vt-readouts").inner_text()
     page.locator("#sde-steps input[type=number]").fill("4")
     page.get_by_text("steps must be between 5 and 1000, got 4.").first.wait_for()

@@ -1,0 +1,529 @@
+"""The players of tiles and of one row, on a page of their own, against the trace they show."""
+
+import base64
+import functools
+import http.server
+import json
+import math
+import re
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.flash_attention import trace
+from core.flash_attention.online import online_softmax
+from labs.flash_attention.views import Grid, online_view, race, tiles_view
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+TOKENS = ("The", "glass", "case", "holds", "玻", "璃", "🍎", "👩‍🔬", "extraordinarily", "we", "look", "in")
+ROWS, DIM, BLOCK_Q, BLOCK_K, CAPACITY = 12, 8, 5, 4, 600
+ROW = 7
+"""The row whose softmax the page shows element by element."""
+
+
+@functools.cache
+def heads():
+    """Queries, keys and values with large enough scores for the maximum to jump."""
+    draw = torch.Generator().manual_seed(5)
+    return tuple(2 * torch.randn(ROWS, DIM, generator=draw) for _ in range(3))
+
+
+@functools.cache
+def steps(order="fa2", backward=False):
+    """The trace, ragged blocks, causal."""
+    found = trace(
+        *heads(), block_q=BLOCK_Q, block_k=BLOCK_K, causal=True, order=order, backward=backward
+    )
+    return tuple(found)
+
+
+def own(order="fa2", stage="forward", backward=False):
+    """The steps of one pass, without the last record."""
+    found = steps(order, backward)
+    return [step for step in found if step.stage == stage and step.phase != "done"]
+
+
+def text(name):
+    return {"en": name, "zh": name}
+
+
+def grid(order):
+    return Grid(order, ROWS, ROWS, DIM, BLOCK_Q, BLOCK_K, "fp32", CAPACITY, "A100", TOKENS)
+
+
+def view(name, order, **more):
+    backward = more.get("stage") == "backward"
+    fields = tiles_view(steps(order, backward), grid(order), **more)
+    return {"id": name, "title": text(name), "note": text(""), **fields}
+
+
+def scores():
+    """The scores of the shown row, −∞ where masked."""
+    q, k, _ = heads()
+    row = (q[ROW].double() @ k.double().T) / math.sqrt(DIM)
+    row[ROW + 1 :] = -torch.inf
+    return row
+
+
+def scene(name):
+    """What the page plays."""
+    if name == "race":
+        ours, theirs = race(own("fa2"), own("naive"))
+        views = [view("fa2", "fa2", at=ours), view("naive", "naive", at=theirs)]
+        return {"frames": len(ours), "views": views}
+    if name == "online":
+        fields = online_view(scores(), heads()[2].double(), labels=TOKENS, block=BLOCK_K)
+        shown = {"id": "row", "title": text("row"), "note": text(""), **fields}
+        return {"frames": ROWS + 1, "views": [shown]}
+    order, stage = name.split("-")
+    count = len(own(order, stage, stage == "backward"))
+    return {"frames": count + 1, "views": [view(order, order, stage=stage)]}
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves static/, the page beside this file, and the scenes."""
+
+    def translate_path(self, path):
+        inside = path.split("?")[0].lstrip("/")
+        return str((ROOT if inside.startswith("static/") else Path(__file__).parent) / inside)
+
+    def do_GET(self):
+        found = re.fullmatch(r"/scenes/(.*)\.json", self.path)
+        if not found:
+            return super().do_GET()
+        body = json.dumps(scene(found[1]), allow_nan=False).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        return self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def visit(watched, address):
+    """Opens the page with a scene; sizes are those of a panel at 1280 x 720."""
+
+    def visit(name="fa2-forward", query="size=520x437", **options):
+        page = watched(**options)
+        page.goto(f"{address}/tiles.html?scene=/scenes/{name}.json&{query}")
+        page.wait_for_function("window.stage?.ready && stage.drawn() > 0")
+        return page
+
+    return visit
+
+
+def show(page, position):
+    """Goes to a position and waits until it is drawn."""
+    page.evaluate("position => stage.show(position)", position)
+    settle(page)
+
+
+def settle(page):
+    """Waits for a picture drawn after now."""
+    drawn = page.evaluate("stage.ctx.invalidate(), stage.drawn()")
+    page.wait_for_function("drawn => stage.drawn() > drawn", arg=drawn)
+
+
+def pixels(page, view=0):
+    """The pixels of a view's canvas, shape (H, W, 4)."""
+    width, data = page.evaluate(
+        """view => {
+          const { width, height } = stage.panels[view].element.querySelector('canvas');
+          const g = stage.panels[view].element.querySelector('canvas').getContext('2d');
+          const { data } = g.getImageData(0, 0, width, height);
+          let text = '';
+          for (let i = 0; i < data.length; i += 32768)
+            text += String.fromCharCode(...data.subarray(i, i + 32768));
+          return [width, btoa(text)];
+        }""",
+        view,
+    )
+    return np.frombuffer(base64.b64decode(data), np.uint8).reshape(-1, width, 4)
+
+
+def share_of(picture, colour, within=30):
+    """The share of pixels near a colour."""
+    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+    near = np.abs(picture[..., :3].astype(int) - wanted).max(-1) < within
+    return (near & (picture[..., 3] > 200)).mean()
+
+
+def player(page, call, view=0):
+    return page.evaluate(f"stage.panels[{view}].player.{call}")
+
+
+def numbers(page, position, view=0):
+    """The player's table as {(quantity, query, key): value}."""
+    rows = player(page, f"table({position})", view)["rows"]
+    return {(name, query, key): value for name, query, key, value in rows}
+
+
+def plan_of(page):
+    """Where the player put things, in CSS pixels."""
+    return page.evaluate(
+        """async () => {
+          const { layOut } = await import('/static/js/tiles-layout.js');
+          const { loadTrace } = await import('/static/js/tiles-trace.js');
+          const { element, view } = stage.panels[0];
+          const host = element.querySelector('.vt-host');
+          const size = { width: host.clientWidth, height: host.clientHeight };
+          const g = document.createElement('canvas').getContext('2d');
+          const { cells, out, bars, fonts, labels } =
+            layOut(await loadTrace(view), size, g, stage.ctx.palette());
+          return { cells, out, bars, labels, size: fonts.size };
+        }"""
+    )
+
+
+def cell(page, row, col):
+    """The middle of a cell, on the canvas."""
+    cells = plan_of(page)["cells"]
+    return {"x": cells["x"] + (col + 0.5) * cells["cw"], "y": cells["y"] + (row + 0.5) * cells["ch"]}
+
+
+def canvas(page, view=0):
+    return page.locator(".vt-canvas").nth(view)
+
+
+def find(phase, order="fa2", row=None):
+    """The first step of a phase on a row, its number from 0; for "rescale", one where O fades."""
+    for index, step in enumerate(own(order)):
+        if step.phase != phase or (row is not None and not step.rows[0] <= row < step.rows[1]):
+            continue
+        if phase != "rescale" or 0 < float(step.rescale.min()) < 0.7:
+            return index, step
+    raise AssertionError(f"no {phase} in the trace")
+
+
+# The picture.
+
+
+def test_every_step_draws_another_picture(visit):
+    page = visit()
+    seen = set()
+    for position in range(0, len(own()) + 1, 4):
+        show(page, position)
+        seen.add(pixels(page).tobytes())
+    assert len(seen) == len(range(0, len(own()) + 1, 4))
+    show(page, 6)
+    here = pixels(page)
+    show(page, 6.5)
+    assert (pixels(page) != here).any()
+    show(page, 6)
+    np.testing.assert_array_equal(pixels(page), here)
+
+
+def test_colours_tell_done_now_and_on_chip(visit):
+    page = visit()
+    show(page, 0)
+    start = pixels(page)
+    show(page, find("accumulate")[0] + 1)
+    working = pixels(page)
+    show(page, len(own()))
+    end = pixels(page)
+    assert share_of(start, "#d55e00") < 0.0005 < 0.004 < share_of(working, "#d55e00")
+    assert share_of(working, "#a4478f") > 0.01
+    assert share_of(end, "#0072b2") > share_of(start, "#0072b2") + 0.003
+
+
+def test_the_tile_of_the_step_is_the_one_in_the_models_colour(visit):
+    page = visit()
+    index, step = find("softmax", row=ROWS - 1)
+    show(page, index + 1)
+    (top, _), (left, _) = step.rows, step.cols
+    strong = int(step.chip["p"][0].argmax())
+    for row, col, now in ((top, left + strong, True), (0, 0, False)):
+        place = cell(page, row, col)
+        red, _, blue, _ = map(int, pixels(page)[int(place["y"]), int(place["x"])])
+        assert (red > blue + 60) is now
+
+
+def test_over_budget_is_in_the_colour_of_errors(visit):
+    assert max(step.chip_bytes for step in own()) > CAPACITY
+    page = visit()
+    show(page, 0)
+    assert share_of(pixels(page), "#c0392b") < 0.0002
+    show(page, find("accumulate")[0] + 1)
+    assert share_of(pixels(page), "#c0392b") > 0.0008
+
+
+def test_blocks_travel_between_the_memories(visit):
+    page = visit()
+    index, _ = find("load_kv")
+    lanes = []
+    for fraction in (0.3, 0.5, 0.7):
+        show(page, index + fraction)
+        lanes.append(pixels(page)[320:].copy())
+    purple = [
+        np.nonzero(np.abs(lane[..., :3].astype(int) - [164, 71, 143]).max(-1) < 30)
+        for lane in lanes
+    ]
+    heights = [rows.max() for rows, _ in purple]
+    assert len({tuple(map(len, each)) for each in purple}) == 3, heights
+    between = [np.isin(np.arange(40, 75), rows).sum() for rows, _ in purple]
+    assert all(each > 4 for each in between)
+
+
+def test_the_output_fades_by_the_factor_of_the_trace(visit):
+    page = visit()
+    index, step = find("rescale")
+    row = step.rows[0] + int(step.rescale[:, 0].argmin())
+    factor = float(step.rescale[row - step.rows[0], 0])
+    faded = page.evaluate(
+        """async ({ row, step }) => {
+          const { loadTrace } = await import('/static/js/tiles-trace.js');
+          const { fadeOf } = await import('/static/js/tiles-sides.js');
+          const trace = await loadTrace(stage.panels[0].view);
+          return [0, 0.5, 1].map((fraction) => fadeOf(trace, row, { step, fraction }));
+        }""",
+        {"row": row, "step": index},
+    )
+    np.testing.assert_allclose(faded, [1, (1 + factor) / 2, factor], rtol=1e-6)
+    plan = plan_of(page)
+    box = plan["out"], plan["cells"]["y"] + row * plan["cells"]["ch"], plan["cells"]["ch"]
+    strength = []
+    for fraction in (0.01, 0.5, 1):
+        show(page, index + fraction)
+        out, top, height = box
+        area = pixels(page)[int(top + 4) : int(top + height - 5), int(out["x"]) : int(out["right"])]
+        strength.append((area[..., 3].astype(float)).mean())
+    assert strength[0] > strength[1] > strength[2]
+    number = f"{factor:.3f}"
+    show(page, index + 1)
+    if row == step.rows[0]:
+        assert number in player(page, f"describe({index + 1})")
+    after = numbers(page, index + 1)
+    before = numbers(page, index)
+    assert after["rescale", row, None] == pytest.approx(factor, rel=1e-6)
+    held = after["out[0]", row, None]
+    assert held == pytest.approx(before["out[0]", row, None] * factor, abs=2e-3)
+
+
+# The numbers.
+
+
+@pytest.mark.parametrize("order", ["fa2", "fa1", "naive"])
+@pytest.mark.parametrize("stage", ["forward", "backward"])
+def test_counters_are_those_of_the_trace(visit, order, stage):
+    page = visit(f"{order}-{stage}")
+    found = own(order, stage, stage == "backward")
+    for done in (1, len(found) // 2, len(found)):
+        table, step = numbers(page, done), found[done - 1]
+        for name in ("read", "written", "flops"):
+            assert table[name, None, None] == getattr(step, name)
+        assert table["chip", None, None] == step.chip_bytes
+        assert table["phase", None, None] == step.phase
+        show(page, done)
+    assert share_of(pixels(page), "#0072b2", 90) > 0.01
+
+
+def test_m_l_and_o_are_those_of_the_chip(visit):
+    page = visit()
+    for index, step in enumerate(own()):
+        if step.rows is None or "m" not in step.chip or index % 5:
+            continue
+        table = numbers(page, index + 1)
+        for row in range(*step.rows):
+            local = row - step.rows[0]
+            for name in ("m", "l"):
+                told = table[name, row, None]
+                real = float(step.chip[name][local])
+                assert told is None if math.isinf(real) else told == pytest.approx(real, rel=1e-6)
+            held = float(step.chip["o"][local, 3])
+            assert table["out[3]", row, None] == pytest.approx(held, abs=2e-3)
+
+
+def test_hover_tells_the_numbers_of_the_cell(visit):
+    page = visit()
+    index, step = find("accumulate", row=6)
+    row, col = step.rows[0] + 1, step.cols[0]
+    show(page, index + 2)
+    canvas(page).hover(position=cell(page, row, col))
+    settle(page)
+    told = page.locator(".vt-tip").inner_text()
+    wanted = float(find("scores", row=6)[1].chip["s"][1, 0])
+    q, k, _ = heads()
+    logits = (q.double() @ k.double().T / math.sqrt(DIM)).masked_fill(
+        torch.ones(ROWS, ROWS).triu(1).bool(), -torch.inf
+    )
+    assert wanted == pytest.approx(float(logits[row, col]), abs=1e-4)
+    weight = float(logits.softmax(-1)[row, col])
+    for number in (f"{wanted:.2f}".replace("-", "−"), f"{weight:.4f}", f"{row} {TOKENS[row]}"):
+        assert number in told, told
+    assert "Q₁ × K₀" in told
+    canvas(page).hover(position=cell(page, 0, ROWS - 1))
+    settle(page)
+    assert "masked" in page.locator(".vt-tip").inner_text()
+    page.mouse.move(1200, 700)
+    settle(page)
+    assert page.locator(".vt-tip").is_hidden()
+
+
+def test_the_alternative_says_what_happens(visit):
+    page = visit()
+    index, step = find("softmax", row=7)
+    before, after = float(own()[index - 1].chip["m"][0]), float(step.chip["m"][0])
+    told = player(page, f"describe({index + 1})")
+    assert told.startswith(f"Step {index + 1} of {len(own())}: ")
+    assert f"{after:.2f}".replace("-", "−") in told
+    if math.isfinite(before) and before < after:
+        assert "rises from" in told
+    assert f"{(step.read + step.written) / 1024:.1f} KiB moved" in told
+    page.evaluate("document.documentElement.lang = 'zh'")
+    assert player(page, f"describe({index + 1})").startswith(f"第 {index + 1} 步")
+    assert "尚未开始" in player(page, "describe(0)")
+
+
+def test_the_race_is_run_at_the_same_bandwidth(visit):
+    page = visit("race")
+    ours, theirs = race(own("fa2"), own("naive"))
+    frame = len(own("fa2")) // 2
+    show(page, frame)
+    moved = page.evaluate(
+        """async frame => {
+          const { loadTrace } = await import('/static/js/tiles-trace.js');
+          const traces = await Promise.all(stage.panels.map(({ view }) => loadTrace(view)));
+          return traces.map((trace) => trace.moved(trace.moment(frame).done));
+        }""",
+        frame,
+    )
+    step = own("fa2")[frame - 1]
+    assert moved[0] == step.read + step.written
+    assert moved[1] == pytest.approx(moved[0], rel=1e-3)
+    assert ours[-1] == len(own("fa2")) and theirs[-1] == pytest.approx(len(own("naive")))
+
+
+# What a viewer does.
+
+
+def test_a_click_picks_the_row_and_keys_walk_it(visit):
+    page = visit()
+    show(page, 9)
+    canvas(page).click(position=cell(page, 4, 2))
+    settle(page)
+    assert page.evaluate("stage.events") == [{"name": "pick", "view": "fa2", "x": 4, "y": 0, "row": 4}]
+    canvas(page).focus()
+    for key in (".", ".", ","):
+        page.keyboard.press(key)
+    assert [event["row"] for event in page.evaluate("stage.events")] == [4, 5, 6, 5]
+    page.keyboard.press("ArrowRight")
+    assert len(page.evaluate("stage.events")) == 4
+    settle(page)
+    assert "Row 5 is chosen" in page.locator("#alternative").inner_text()
+    assert canvas(page).get_attribute("aria-label").startswith("fa2")
+
+
+def test_the_theme_is_followed(visit):
+    page = visit()
+    show(page, find("accumulate")[0] + 1)
+    assert share_of(pixels(page), "#d55e00") > 0.003
+    page.evaluate("document.body.classList.add('dark')")
+    settle(page)
+    assert share_of(pixels(page), "#d55e00") < 0.0005 < 0.003 < share_of(pixels(page), "#f0a35e")
+
+
+def test_a_phone_and_a_fine_screen_get_everything(visit):
+    page = visit(
+        query="size=366x366", viewport={"width": 390, "height": 844}, device_scale_factor=3
+    )
+    show(page, find("rescale")[0] + 0.5)
+    assert pixels(page).shape[:2] == (2 * 364, 2 * 364)
+    plan = plan_of(page)
+    assert plan["size"] >= 11
+    assert plan["out"]["right"] < 364 and plan["cells"]["bottom"] < 300
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    canvas(page).tap(position=cell(page, 2, 1)) if page.evaluate("'ontouchstart' in window") else None
+
+
+@pytest.mark.parametrize("name", ["fa2-forward", "online"])
+def test_a_snapshot_has_any_size_and_is_opaque(visit, name):
+    page = visit(name)
+    shape = page.evaluate(
+        """async () => {
+          const shot = await stage.panels[0].player.snapshot(7.5, 901, 333);
+          const { data } = shot.getContext('2d').getImageData(0, 0, 901, 333);
+          const opaque = data.every((value, k) => k % 4 < 3 || value === 255);
+          const colours = new Set();
+          for (let k = 0; k < data.length; k += 4) colours.add(data[k] * 65536 + data[k + 1] * 256 + data[k + 2]);
+          return [shot.width, shot.height, opaque, colours.size > 40];
+        }"""
+    )
+    assert shape == [901, 333, True, True]
+
+
+def test_a_new_view_replaces_the_old_and_destroy_leaves_nothing(visit):
+    page = visit()
+    show(page, 20)
+    before = pixels(page)
+    page.evaluate("async () => stage.panels[0].player.update({ patch: true, row: 3 })")
+    settle(page)
+    assert (pixels(page) != before).any()
+    page.evaluate("stage.panels[0].player.destroy()")
+    assert page.locator(".vt-host").first.inner_html() == ""
+
+
+# One row.
+
+
+def test_one_row_is_the_online_softmax(visit):
+    page = visit("online")
+    elements = list(online_softmax(scores()))
+    for done in (1, 5, ROW + 1, ROWS):
+        show(page, done)
+        table = player(page, f"table({done})")["rows"]
+        assert [row[4] for row in table] == pytest.approx(elements[done - 1].weights.tolist())
+        assert share_of(pixels(page), "#0072b2", 90) > (0.004 if done > 1 else -1)
+    jump = next(e for e in elements[1:] if 0 < e.rescale < 0.9)
+    told = player(page, f"describe({jump.index + 1})")
+    assert f"fades by {jump.rescale:.3f}" in told and f"m rises from {jump.m_before:.2f}" in told
+    assert TOKENS[jump.index] in told
+    assert "masked" in player(page, f"describe({ROWS})")
+
+
+def test_what_came_before_fades_inside_an_element(visit):
+    page = visit("online")
+    elements = list(online_softmax(scores()))
+    jump = next(e for e in elements[1:] if 0 < e.rescale < 0.9)
+    states = page.evaluate(
+        """async index => {
+          const { stateOf } = await import('/static/js/online-draw.js');
+          return [0, 0.3, 1].map((fraction) => stateOf(stage.panels[0].view, { index, fraction }));
+        }""",
+        jump.index,
+    )
+    assert states[0]["fade"] == 1 > states[1]["fade"] > states[2]["fade"]
+    assert states[2]["fade"] == pytest.approx(jump.rescale)
+    assert states[2]["total"] == pytest.approx(scene("online")["views"][0]["l"][jump.index + 1])
+    pictures = []
+    for fraction in (0.01, 0.3, 1):
+        show(page, jump.index + fraction)
+        pictures.append(pixels(page).tobytes())
+    assert len(set(pictures)) == 3
+
+
+def test_hover_on_the_row_tells_its_weight(visit):
+    page = visit("online", "size=900x437")
+    show(page, ROW + 1)
+    box = canvas(page).bounding_box()
+    canvas(page).hover(position={"x": box["width"] * 2.5 / ROWS, "y": box["height"] * 0.3})
+    settle(page)
+    weight = list(online_softmax(scores()))[ROW].weights[2]
+    assert f"{float(weight):.4f}" in page.locator(".vt-tip").inner_text()

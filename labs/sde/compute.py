@@ -28,7 +28,20 @@ from labs.scene import Patch, Readout
 from labs.sde.settings import EXTENT, Settings, density_of, process_of, sampler_of
 from labs.text import Text
 
-MARGINAL_TIMES = torch.linspace(1e-3, 1.0, 17, dtype=torch.float64)
+STOP = 1e-3
+FRAMES = 49
+
+
+def clock(count: int) -> Tensor:
+    """Returns times from `STOP` to 1, denser near the data, where a cloud changes fastest.
+
+    They are the squares of even steps; everything that is sent at keyframes keeps to this clock.
+    """
+    even = torch.linspace(0.0, 1.0, count, dtype=torch.float64)
+    return STOP + (1 - STOP) * even**2
+
+
+MARGINAL_TIMES = clock(17)
 MARGINAL_GRID = 56
 CURVE_STEPS = (5, 10, 20, 50, 100, 200, 500)
 CURVE_SAMPLERS = ("em", "pc", "heun", "ddim", "dpm")
@@ -188,7 +201,7 @@ def _road(settings: Settings, bare: Result, plan: Plan) -> Generator[float, None
     generator = torch.Generator().manual_seed(settings.seed)
     if plan.sampler is None:
         x_0 = bare.density.sample(settings.particles, generator=generator, dtype=torch.float32)
-        times = torch.linspace(0.0, 1.0, min(plan.steps, 64) + 1, dtype=torch.float64)
+        times = torch.cat([torch.zeros(1, dtype=torch.float64), clock(FRAMES)])
         cloud = bare.sde.forward(x_0, times, path)
         end = cloud.positions[0]
     else:
@@ -227,7 +240,7 @@ def particle_road(settings: Settings, bare: Result, plan: Plan) -> Trajectory:
     path = BrownianPath((1, 2), settings.seed).fork(1)
     if plan.sampler is None:
         x_0 = torch.tensor([[settings.point_x, settings.point_y]])
-        times = torch.linspace(0.0, 1.0, min(plan.steps, 64) + 1, dtype=torch.float64)
+        times = torch.cat([torch.zeros(1, dtype=torch.float64), clock(FRAMES)])
         return bare.sde.forward(x_0, times, path)
     held = torch.tensor([[settings.start_x, settings.start_y]])
     x_1 = held * stage_scale(bare.sde, torch.tensor(1.0, dtype=torch.float64)).to(held)

@@ -30,10 +30,12 @@ from labs.sde.compute import (
     CURVE_SAMPLERS,
     ERROR_GRID,
     ERROR_TIMES,
+    FRAMES,
     Plan,
     Result,
     Road,
     bare_result,
+    clock,
     particle_road,
     plans,
     stage_grid,
@@ -43,7 +45,6 @@ from labs.sde.settings import CURVE_POINTS, CURVE_TOP, EXTENT, SAMPLERS, Setting
 from labs.sde.snippet import code_of, snippet
 from labs.text import Text
 
-STOP = 1e-3
 _ERROR_FRAMES, _ARROWS, _ARROW_FRAMES = 17, 13, 9
 _STAGE = (-EXTENT, EXTENT, -EXTENT, EXTENT)
 _PAPER = (-2.4, 2.4, -2.4, 2.4)
@@ -80,16 +81,9 @@ def scene(settings: Settings, result: Result) -> Scene:
 
 
 def frame_times(settings: Settings) -> Tensor:
-    """Returns the times of the frames: ascending for the linked pair, else from noise to data.
-
-    At most 64 intervals, which divide the sampler's steps where that is possible.
-    """
-    steps = settings.steps
-    count = max(n for n in range(1, 65) if steps % n == 0) if steps > 64 else steps
-    while count < 40:
-        count *= 2
-    times = torch.linspace(1.0, STOP, count + 1, dtype=torch.float64)
-    return times.flip(0) if settings.show == "both" else times
+    """Returns the times of the frames: ascending for the linked pair, else from noise to data."""
+    times = clock(FRAMES)
+    return times if settings.show == "both" else times.flip(0)
 
 
 def on_frames(road: Trajectory, times: Tensor, scales: Tensor) -> np.ndarray:
@@ -259,10 +253,9 @@ def _titles(settings: Settings, result: Result, plan: Plan) -> tuple[Text, Text]
 
 def _readouts(settings: Settings, result: Result, times: Tensor) -> list[Readout]:
     alpha, sigma = result.sde.marginal(times)
-    share = (1 - times) / (1 - STOP) if settings.show != "both" else times
-    done = (share.clamp(0, 1) * settings.steps).round().int().tolist()
+    done = [f"{k} / {settings.steps}" for k in _steps_done(settings, result, times)]
     shown = [
-        Readout("step", Text("step", "步"), [f"{k} / {settings.steps}" for k in done]),
+        Readout("step", Text("reverse step", "逆向步"), done),
         Readout(
             "marginal",
             Text("mean coefficient · std of x_t", "x_t 的均值系数 · 标准差"),
@@ -282,7 +275,7 @@ def _readouts(settings: Settings, result: Result, times: Tensor) -> list[Readout
                 f"log p{where}：精确 · ODE · ODE 用先验",
             ),
             " · ".join(
-                "–" if value is None else f"{value:.4f}"
+                "–" if value is None else f"{value:.4f}".replace("-", "−")
                 for value in (point.exact, point.ode, point.standard)
             ),
             unit="nats",
@@ -294,6 +287,16 @@ def _readouts(settings: Settings, result: Result, times: Tensor) -> list[Readout
         )
     )
     return shown
+
+
+def _steps_done(settings: Settings, result: Result, times: Tensor) -> list[int]:
+    """Returns how many steps of the first reverse road are done at the frames' times."""
+    roads = [road for road in result.roads if road.plan.sampler is not None]
+    if not roads:
+        return [0] * len(times)
+    own = roads[0].cloud.times
+    share = ((own[None, :] >= times[:, None] - 1e-9).sum(dim=1) - 1) / (len(own) - 1)
+    return [int(k) for k in (share * settings.steps).round().tolist()]
 
 
 def _road_readouts(roads: list[Road]) -> list[Readout]:

@@ -258,11 +258,11 @@ def test_the_text_alternative_follows_the_step(visit):
     page.keyboard.press("Space")
     page.keyboard.press("Home")
     page.wait_for_function(
-        "() => document.querySelector('.vt-alternative').textContent.includes('0 / 100')"
+        "() => document.querySelector('.vt-alternative').textContent.includes('100 / 100')"
     )
     page.keyboard.press("End")
     page.wait_for_function(
-        "() => document.querySelector('.vt-alternative').textContent.includes('100 / 100')"
+        "() => document.querySelector('.vt-alternative').textContent.includes('step: 0 / 100')"
     )
 
 

@@ -70,7 +70,8 @@ def roofline_plot(settings: Settings) -> Plot:
         "xaxis": {**LOG, "title": {"text": "FLOP per byte"}},
         "yaxis": {**LOG, "title": {"text": "TFLOP/s"}},
     }
-    note = Text(*[f"{chip.name}, N = {settings.tokens:,}"] * 2)
+    rate = settings.dtype if dtype in chip.peak else "fp16"
+    note = Text(*[f"{chip.name}, {rate}, N = {settings.tokens:,}"] * 2)
     return _plot("right", Text("Roofline", "屋顶线"), note, data, axes)
 
 
@@ -109,8 +110,9 @@ def rounding_plot(result: Result) -> Plot:
                 "type": "bar",
                 "name": name,
                 "x": [str(each.dtype).removeprefix("torch.") for each in found],
-                "y": [each.largest if each.finite else None for each in found],
-                "text": ["" if each.finite else "NaN" for each in found],
+                # A logarithmic axis has no place for 0, and none for what is not a number.
+                "y": [max(each.largest, 1e-9) if each.finite else 1.0 for each in found],
+                "text": [f"{each.largest:.1g}" if each.finite else "NaN" for each in found],
                 "marker": {"color": f"role:{role}"},
             }
         )

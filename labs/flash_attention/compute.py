@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -80,6 +80,7 @@ class Result:
         runs: The traced passes, left to right.
         differences: Per step of the first run, the largest difference of the rows in hand from
             exact attention over the keys seen so far; NaN before there is any.
+        naive_error: Error of the naive algorithm in the same precision: what rounding alone does.
         rounding: Errors of every order in every precision, where they are shown.
         timing: Where they are shown.
     """
@@ -87,6 +88,7 @@ class Result:
     head: Head
     runs: tuple[Run, ...]
     differences: tuple[float, ...] = ()
+    naive_error: float = 0.0
     rounding: tuple[RoundingError, ...] = ()
     timing: Timing | None = None
 
@@ -127,10 +129,12 @@ def run(settings: Settings, session: Session) -> Generator[Patch | Result, None,
             exact.q.double(), exact.k.double(), exact.v.double(),
             block_q=settings.block_q, block_k=settings.block_k, causal=settings.causal,
         )  # fmt: skip
-    result = Result(head, tuple(runs), differences, rounding)
+    naive = next((run for run in runs if run.order == "naive"), None)
+    naive_error = (naive or _run(settings, head, "naive")).error
+    result = Result(head, tuple(runs), differences, naive_error, rounding)
     if settings.show == "time":
         timing = yield from _timed(settings, result)
-        result = Result(head, tuple(runs), differences, rounding, timing)
+        result = replace(result, timing=timing)
     return result
 
 
@@ -208,7 +212,7 @@ def _timed(settings: Settings, result: Result) -> Generator[Patch | Result, None
         yield _lap_told(lap)
         if len({len(each) for each in laps.values()}) == 1:
             timing = Timing(timing.device, tokens, {k: list(v) for k, v in laps.items()})
-            yield Result(result.head, result.runs, result.differences, timing=timing)
+            yield replace(result, timing=timing)
     peaks = {}
     for impl in laps:
         yield Patch(progress=0.95, doing=Text(f"Memory of {impl}", f"{impl} 的内存"))

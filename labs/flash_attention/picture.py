@@ -3,6 +3,7 @@
 import inspect
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def scene(settings: Settings, result: Result) -> Scene:
         ticks=[float(math.ceil(x)) for x in at[0]],
         readouts=_readouts(settings, result, at),
         legend=_legend(settings),
-        badge=_badge(settings, first),
+        badge=_badge(settings, result),
         code=_code(settings, first, at[0]),
         python=snippet(settings),
         pick=("row",),
@@ -136,6 +137,7 @@ def _online(settings: Settings, result: Result) -> Drawn:
 
 def _readouts(settings: Settings, result: Result, at: list[np.ndarray]) -> list[Readout]:
     first = result.runs[0]
+    settings = replace(settings, row=min(settings.row, len(result.head.q) - 1))
     steps = first.of(settings.stage)
     index = [max(0, min(len(steps) - 1, math.ceil(x) - 1)) for x in at[0]]
     shown = [_row_readout(settings, steps, index)] if settings.stage == "forward" else []
@@ -210,8 +212,15 @@ def _legend(settings: Settings) -> list[tuple[Role, Text]]:
     ]
 
 
-def _badge(settings: Settings, run: Run) -> Badge:
-    """Answer against SDPA in float64; bytes against the formula, which must be equal."""
+def _badge(settings: Settings, result: Result) -> Badge:
+    """Answer against SDPA in float64; bytes against the formula, which must be equal.
+
+    As right as rounding allows: at most twice the naive algorithm's error in the same precision.
+    """
+    run = result.runs[0]
+    tolerance = TOLERANCES[settings.dtype]
+    if math.isfinite(result.naive_error):
+        tolerance = max(tolerance, 2 * result.naive_error)
     same = run.counted == run.formula
     error = run.error if same else math.inf
     bytes_en = f"{run.counted:,} bytes counted, {run.formula:,} by the formula"
@@ -219,7 +228,7 @@ def _badge(settings: Settings, run: Run) -> Badge:
     return Badge(
         Text("error", "误差"),
         error,
-        TOLERANCES[settings.dtype],
+        tolerance,
         Text(
             f"{bytes_en}. Largest difference of the traced answer from torch's SDPA in float64, "
             "relative to the largest, is",

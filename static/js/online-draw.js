@@ -40,8 +40,8 @@ export function layOutOnline(view, { width, height }, g, { sans, mono }) {
   const lines = wrapped(g, formulas(view, { index: view.scores.length - 1 }), width - 2 * pad, fonts.number);
   const line = size + 7;
   const formula = { x: pad, y: height - pad - lines * line, line, lines };
-  const sum = { x: pad, y: formula.y - 26 * unit, width: width - 2 * pad, height: 13 * unit };
-  const [top, bottom] = [Math.round(Math.max(44, 40 * unit) + size), sum.y - size - 12];
+  const sum = { x: pad, y: formula.y - 24 * unit, width: width - 2 * pad, height: 13 * unit };
+  const [top, bottom] = [Math.round(Math.max(44, 40 * unit) + size), sum.y - size - 20];
   const free = bottom - top - tokens - size - 16;
   const upper = { x: pad, y: top, height: free * 0.55 };
   const token = { y: upper.y + upper.height + 3, height: tokens };
@@ -83,6 +83,7 @@ export function drawOnline(brush) {
   drawTokens(brush);
   drawWeights(brush);
   drawSum(brush);
+  drawOut(brush);
   drawFormulas(brush);
 }
 
@@ -243,6 +244,24 @@ function drawSum({ g, view, plan, colours, moment, language }) {
     g.globalAlpha = k === moment.index ? 1 : 0.85;
     box(g, x, sum.y, Math.max(0.3, width - (width > 3 ? 1 : 0)), sum.height, k === moment.index ? colours.model : colours.data);
     x += width;
+  }
+  g.globalAlpha = 1;
+}
+
+/** The output so far, over l: a cell per column, its shade the size of the value. */
+function drawOut({ g, view, plan, colours, moment }) {
+  if (!view.out) return;
+  const { data, shape: [, columns] } = view.out;
+  const side = plan.fonts.size + 1;
+  const left = plan.sum.x + plan.sum.width - columns * (side + 2);
+  const [top, after] = [plan.sum.y - plan.fonts.size * 0.8 - side / 2, moment.index + 1];
+  const most = data.reduce((largest, value) => Math.max(largest, Math.abs(value)), 1e-30);
+  write(g, 'O / l', left - 6, top + side / 2, plan.fonts.bold, colours.ink2, 'right');
+  for (let column = 0; column < columns; column++) {
+    const [was, is] = [data[Math.max(0, moment.index) * columns + column], data[after * columns + column]];
+    const value = Math.abs(was + (is - was) * part(moment.fraction, 0, 1)) / most;
+    g.globalAlpha = 0.08 + 0.92 * value;
+    box(g, left + column * (side + 2), top, side, side, moment.index < 0 ? colours.line : colours.model);
   }
   g.globalAlpha = 1;
 }

@@ -26,7 +26,7 @@ export const sayOnline = (language, name, ...values) => WORDS[name][language](..
 export const nameOf = ({ labels }, index) => (labels ? `${index} ${labels[index]}` : String(index));
 
 /** m as a number: −∞ before the first element. */
-export const peakOf = (value) => (value === null ? -Infinity : value);
+const peakOf = (value) => (value === null ? -Infinity : value);
 
 /** e^(s − m) of an element for a running maximum; 0 for a masked one. */
 export function raised(score, peak) {

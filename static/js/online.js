@@ -2,6 +2,7 @@
  * The player of one row: softmax taken in element by element, with a running maximum and sum.
  */
 
+import { decode } from './codec.js';
 import { make } from './dom.js';
 import { drawOnline, elementAt, layOutOnline } from './online-draw.js';
 import { describeOnline, readoutOfElement, tableOfOnline } from './online-text.js';
@@ -36,7 +37,7 @@ export function mount(host, ctx) {
  * @returns {{done: number, index: number, fraction: number}} elements in, the one coming in (or -1),
  *   and how much of it has come in
  */
-export function momentOf({ scores, at }, position) {
+function momentOf({ scores, at }, position) {
   let done = position;
   if (at) {
     const low = Math.min(at.length - 1, Math.floor(position));
@@ -50,7 +51,7 @@ export function momentOf({ scores, at }, position) {
 
 class OnlinePlayer {
   constructor(host, ctx) {
-    Object.assign(this, { host, ctx, view: null, at: null });
+    Object.assign(this, { host, ctx, wire: null, view: null, at: null });
     this.listening = new AbortController();
     this.canvas = make('canvas', { class: 'vt-canvas', role: 'img' });
     this.tip = make('div', { class: 'vt-tip vt-tiles-tip', hidden: true, 'aria-hidden': 'true' });
@@ -72,9 +73,13 @@ class OnlinePlayer {
 
   /** Shows another row, or changes fields of the one shown; the latest call wins. */
   async update(view) {
-    if (view.patch && !this.view) return;
+    if (view.patch && !this.wire) return;
     const { patch: _, ...fields } = view;
-    this.view = view.patch ? { ...this.view, ...fields } : fields;
+    const wire = view.patch ? { ...this.wire, ...fields } : fields;
+    this.wire = wire;
+    const out = wire.out ? await decode(wire.out) : null;
+    if (this.wire !== wire) return;
+    this.view = { ...wire, out };
     this.ctx.invalidate();
   }
 

@@ -54,7 +54,6 @@ function spaceLogarithmically(rail) {
     range.after(track);
     field.addEventListener('input', follow);
     new MutationObserver(follow).observe(range, { attributes: true });
-    setInterval(() => track.offsetParent && follow(), 300);
     follow();
   }
 }

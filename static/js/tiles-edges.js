@@ -134,40 +134,40 @@ function outline(g, x, y, width, height) {
   g.stroke();
 }
 
-/** Top right: which step this is, what it does, and on which blocks. */
+/** Top right: which step this is, what it does, and on which blocks; shorter where it is tight. */
 function drawStatus({ g, plan, trace, colours, moment, language }) {
-  const { i, j } = { i: trace.columns.i[moment.step], j: trace.columns.j[moment.step] };
-  const steps = say(language, 'step', moment.done > 0 ? moment.step + 1 : 0, trace.count);
-  const naive = trace.view.order === 'naive';
-  const blocks = [i < 0 ? '' : indexed('Q', i), j < 0 || naive ? '' : indexed('K', j)].filter(Boolean).join(' × ');
-  const parts = moment.done > 0 ? [steps, phaseName(trace.phase(moment.step), language), blocks] : [steps];
-  const y = 17 + 2 * plan.unit;
-  const room = plan.width - plan.pad * 2 - 150 * plan.unit;
+  const [i, j] = [trace.columns.i[moment.step], trace.columns.j[moment.step]];
+  const number = moment.done > 0 ? moment.step + 1 : 0;
+  const blocks = [i < 0 ? '' : indexed('Q', i), j < 0 ? '' : indexed('K', j)].filter(Boolean).join(' × ');
+  const deed = number ? [phaseName(trace.phase(moment.step), language), blocks] : [];
+  const joined = (steps) => [steps, ...deed].filter(Boolean).join(' · ');
   g.font = plan.fonts.status;
-  let text = parts.filter(Boolean).join(' · ');
-  if (g.measureText(text).width > room) text = [`${moment.done > 0 ? moment.step + 1 : 0}/${trace.count}`, ...parts.slice(1)].filter(Boolean).join(' · ');
-  write(g, text, plan.width - plan.pad, y, plan.fonts.status, colours.ink2, 'right');
+  const long = joined(say(language, 'step', number, trace.count));
+  const room = plan.width - 2 * plan.pad - 150 * plan.unit;
+  const text = g.measureText(long).width > room ? joined(`${number}/${trace.count}`) : long;
+  write(g, text, plan.width - plan.pad, 17 + 2 * plan.unit, plan.fonts.status, colours.ink2, 'right');
 }
 
-/** Below the matrix: the numbers of one row in this step. */
+/** Below the matrix: the numbers of one row in this step, or what the step does. */
 function drawCaption(brush) {
-  const { g, plan, trace, colours, language } = brush;
+  const { g, plan: { caption, fonts }, trace, colours, moment, language } = brush;
+  const [{ x, right }, y] = [caption, caption.y - fonts.size / 2];
+  const text = captionOf(brush);
+  if (!text) {
+    const deed = moment.done > 0 ? deedOf(trace, moment.step, language) : '';
+    write(g, fitted(g, deed, right - x, fonts.small), x, y, fonts.small, colours.ink2);
+    return;
+  }
   const row = focusRow(brush);
-  const running = captionOf(brush);
-  const deed = brush.moment.done > 0 ? deedOf(trace, brush.moment.step, language) : '';
-  if (!running) return write(g, fitted(g, deed, plan.caption.right - plan.caption.x, plan.fonts.small), plan.caption.x, plan.caption.y - plan.fonts.size / 2, plan.fonts.small, colours.ink2);
-  const text = running;
-  const label = `${say(language, 'row', row)}${trace.view.row_labels ? ` ${trace.view.row_labels[row]}` : ''}`;
-  const { x, y, right } = plan.caption;
-  const shown = fitted(g, label, (right - x) * 0.4, plan.fonts.bold);
-  write(g, shown, x, y - plan.fonts.size / 2, plan.fonts.bold, colours.ink);
-  g.font = plan.fonts.bold;
-  const used = g.measureText(shown).width + 10;
-  return write(g, fitted(g, text, right - x - used, plan.fonts.number), x + used, y - plan.fonts.size / 2, plan.fonts.number, colours.ink2);
+  const name = `${say(language, 'row', row)} ${trace.view.row_labels?.[row] ?? ''}`.trim();
+  const label = fitted(g, name, (right - x) * 0.4, fonts.bold);
+  write(g, label, x, y, fonts.bold, colours.ink);
+  const used = g.measureText(label).width + 10;
+  write(g, fitted(g, text, right - x - used, fonts.number), x + used, y, fonts.number, colours.ink2);
 }
 
 /** m, the factor and l of the focused row around this step, or nothing. */
-export function captionOf(brush) {
+function captionOf(brush) {
   const { trace, moment } = brush;
   const row = focusRow(brush);
   const { m, l, a } = trace.tracks;

@@ -44,7 +44,7 @@ function storedShade(trace) {
 }
 
 /** The least and the largest score. */
-export function scoreRange(trace) {
+function scoreRange(trace) {
   trace.limits ??= [trace.finite.reduce((a, b) => Math.min(a, b), Infinity), trace.finite.reduce((a, b) => Math.max(a, b), -Infinity)];
   return trace.limits;
 }

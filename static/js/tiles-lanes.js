@@ -9,10 +9,13 @@ import { KEY_ARRAYS } from './tiles-trace.js';
 import { bytes, indexed, say, shownName } from './tiles-words.js';
 
 /** Where a block on the chip has its home in HBM. */
-const HOME = { q: 'Q', k: 'K', v: 'V', o: 'O', l: 'l', m: 'm', do: 'dO', dq: 'dQ', dk: 'dK', dv: 'dV', s: 'S', p: 'P', lse: 'L', delta: 'D', dp: 'dP', ds: 'dS' };
+const HOME = {
+  q: 'Q', k: 'K', v: 'V', o: 'O', m: 'm', l: 'l', s: 'S', p: 'P', lse: 'L', delta: 'D',
+  do: 'dO', dq: 'dQ', dk: 'dK', dv: 'dV', dp: 'dP', ds: 'dS',
+};
 
 /** What in HBM comes from or goes to which place on the chip. */
-const LANDING = { ...Object.fromEntries(Object.entries(HOME).map(([chip, array]) => [array, chip])), dQ_sum: 'dq', L: 'lse', S: 's', P: 'p' };
+const LANDING = { ...Object.fromEntries(Object.entries(HOME).map(([chip, array]) => [array, chip])), dQ_sum: 'dq' };
 
 /** Later blocks of a step leave this much later, as a share of the step. */
 const STAGGER = 0.16;
@@ -114,7 +117,7 @@ function drawHeld({ g, plan, trace, colours }, name, step, opacity) {
   g.beginPath();
   g.roundRect(place.x, place.y, place.width, place.height, 4);
   g.fill();
-  g.globalAlpha = opacity;
+  if (opacity < 0.4) return;
   const text = indexed(shownName(name), whole ? -1 : block);
   write(g, text, place.x + place.width / 2, place.y + place.height / 2 + 0.5, plan.fonts.number, colours.stage, 'center');
 }

@@ -62,11 +62,12 @@ export class TilesPointer {
     return this.at && plan ? hit(plan, trace.view, this.at.x, this.at.y) : null;
   }
 
-  /** Shows the numbers of what is under the pointer, beside it. */
-  draw() {
+  /** Rings the cell under the pointer and shows its numbers beside it. */
+  draw({ g, colours }) {
     const found = this.found();
     this.tip.hidden = !found;
     if (!found) return;
+    if (found.part === 'cell') this.ring(g, colours, found);
     const { trace, moment, ctx, plan } = this.player;
     const lines = readoutOf(trace, moment, found, ctx.locale());
     const text = JSON.stringify(lines);
@@ -78,6 +79,12 @@ export class TilesPointer {
     const left = this.at.x + AWAY + width > plan.width ? this.at.x - AWAY - width : this.at.x + AWAY;
     const top = Math.min(plan.height - height - 4, Math.max(4, this.at.y - height / 2));
     this.tip.style.transform = `translate(${Math.max(4, left)}px, ${top}px)`;
+  }
+
+  ring(g, { ink }, { row, col }) {
+    const { x, y, cw, ch } = this.player.plan.cells;
+    Object.assign(g, { strokeStyle: ink, lineWidth: 1.5 });
+    g.strokeRect(x + col * cw - 1, y + row * ch - 1, cw + 0.5, ch + 0.5);
   }
 
   /** What the keys do, for the canvas's label. */

@@ -64,7 +64,9 @@ function drawBar({ g, plan, trace, colours, moment }, bar, row, { active, before
     g.fillRect(bar.x + bar.width * share(before) - 0.75, y, 1.5, height);
   }
   g.globalAlpha = 1;
-  if (roomy) write(g, real(moment.fraction < 0.5 ? before : after), bar.x + bar.width - 3, y + height / 2 + 0.5, fonts.number, colours.ink, 'right');
+  if (!roomy) return;
+  const number = real(moment.fraction < 0.5 ? before : after);
+  write(g, number, bar.x + bar.width - 3, y + height / 2 + 0.5, fonts.number, colours.ink, 'right');
 }
 
 /**
@@ -83,8 +85,8 @@ function drawOut(brush) {
   const { out, cells } = plan;
   const { rows } = currentBlocks(brush);
   const track = trace.tracks.out;
-  const phase = trace.phase(moment.step);
-  const fading = phase === 'rescale' && rows !== null;
+  const largest = track.largest || 1;
+  const fading = trace.phase(moment.step) === 'rescale' && rows !== null;
   for (let row = 0; row < trace.view.rows; row++) {
     const active = inside(rows, row);
     const [was, is] = [track.offset(row, moment.step), track.offset(row, moment.step + (active ? 1 : 0))];
@@ -93,16 +95,13 @@ function drawOut(brush) {
       const before = was < 0 ? 0 : track.values[was + column];
       const after = is < 0 ? 0 : track.values[is + column];
       const value = fading && active ? before * fadeOf(trace, row, moment) : before + (after - before) * moment.fraction;
-      outCell(brush, x, y, { value: Math.abs(value) / (scaleAt(trace, row, moment) || 1), active, empty: is < 0 });
-      if (fading && active) ghost(brush, x, y, Math.abs(before) / (scaleAt(trace, row, moment) || 1));
+      outCell(brush, x, y, { value: Math.abs(value) / largest, active, empty: is < 0 });
+      if (fading && active) ghost(brush, x, y, Math.abs(before) / largest);
     }
   }
   g.globalAlpha = 1;
   outTitle(brush, fading ? rows : null);
 }
-
-/** The largest size in the track, by which shades are measured. */
-const scaleAt = (trace) => trace.tracks.out.largest;
 
 function outCell({ g, plan: { cells, out }, colours }, x, y, { value, active, empty }) {
   const gap = cells.ch > 5 ? 1.4 : cells.ch > 2.6 ? 0.6 : 0;

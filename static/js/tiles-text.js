@@ -79,8 +79,9 @@ function cellLines(trace, moment, row, col, language) {
   if (trace.masked[k]) lines.push([say(language, 'score'), `−∞ (${say(language, 'masked')})`]);
   else if (known) {
     lines.push([say(language, 'score'), real(trace.scores[k])]);
-    const weight = state === 'now' && trace.tracks.m ? ['e^(S−m)', weightNow(trace, k, row, moment.step + 1)] : [say(language, 'weight'), trace.weights[k]];
-    lines.push([weight[0], Number.isNaN(weight[1]) ? 'NaN' : weight[1].toFixed(4)]);
+    const running = state === 'now' && trace.tracks.m;
+    const weight = running ? weightNow(trace, k, row, moment.step + 1) : trace.weights[k];
+    lines.push([running ? 'e^(S−m)' : say(language, 'weight'), Number.isNaN(weight) ? 'NaN' : weight.toFixed(4)]);
   }
   lines.push([say(language, 'tile'), name]);
   if (known) lines.push([say(language, 'most'), real(largest(trace, i, j))]);

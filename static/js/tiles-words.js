@@ -2,8 +2,6 @@
  * The words of the tiles player, in both languages, and how it writes numbers.
  */
 
-import { number } from './dom.js';
-
 const SUBSCRIPTS = '₀₁₂₃₄₅₆₇₈₉';
 
 /** How names in the algorithm's source are written on the stage. */
@@ -92,8 +90,10 @@ export function bytes(count) {
 export function real(value) {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value < 0 ? '−∞' : '∞';
-  if (Math.abs(value) >= 1e4) return number(value, 3);
-  return value.toFixed(Math.abs(value) >= 100 ? 1 : 2).replace('-', '−');
+  if (Math.abs(value) >= 1e4) return value.toExponential(1).replace('-', '−').replace('e+', 'e');
+  const size = Math.abs(value);
+  const text = value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : 2);
+  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
 }
 
 /** A factor between 0 and 1, with three decimals. */

@@ -71,8 +71,9 @@ class TilesPlayer {
     g.clearRect(0, 0, width, height);
     this.plan = this.planned(g, width, height);
     this.moment = this.trace.moment(position);
-    this.paint(this.brush({ g, plan: this.plan, ratio, moment: this.moment }), this.layers);
-    this.pointer.draw();
+    const brush = this.brush({ g, plan: this.plan, ratio, moment: this.moment });
+    this.paint(brush, this.layers);
+    this.pointer.draw(brush);
     const label = `${this.ctx.t(this.wire.title)}. ${this.pointer.help()}`;
     if (this.canvas.getAttribute('aria-label') !== label) this.canvas.setAttribute('aria-label', label);
   }

@@ -8,8 +8,8 @@ from labs import LABS
 from labs.controls import specs
 from tests.labs.strategies import bounds, outside
 
-QUICK = {"sde": {"steps": 5, "particles": 100, "training": 20}}
-DEAR = {("sde", "show", "distance")}
+QUICK = {"sde": {"steps": 5, "particles": 100, "training": 20}, "flash_attention": {}}
+DEAR = {("sde", "show", "distance"), ("flash_attention", "show", "time")}
 
 
 @pytest.fixture(scope="module")

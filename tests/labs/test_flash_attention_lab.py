@@ -95,6 +95,12 @@ def test_large_scores_break_the_naive_softmax_in_half_precision_only():
     assert not torch.isfinite(naive).all()
 
 
+def test_the_badge_allows_what_rounding_does_to_the_naive_algorithm_too():
+    for seed in range(4, 12):
+        scene = picture(stage="backward", magnitude=10.0, seed=seed, dtype="bf16")
+        assert scene["badge"]["ok"], (seed, scene["badge"])
+
+
 def test_one_row_takes_in_one_key_per_frame():
     scene = picture(show="row", row=14)
     online = scene["views"][1]

@@ -222,7 +222,7 @@ class Stage {
       const panel = this.panels.find(({ view }) => view.id === change.id);
       if (!panel) continue;
       await panel.player.update({ ...change, patch: true });
-      panel.view = mergeView(panel.view, change);
+      panel.view = change.layers ? mergeView(panel.view, change) : { ...panel.view, ...change };
     }
     this.readouts.patch(patch.readouts);
     this.#keep(patch);

@@ -14,7 +14,7 @@ def visit(watched, address):
     def open_page(query="", **options):
         page = watched(**options)
         page.goto(address + query)
-        page.wait_for_selector(READY)
+        page.locator(READY).locator("visible=true").first.wait_for()
         return page
 
     return open_page
@@ -275,3 +275,27 @@ def test_a_refusal_is_said_and_the_last_picture_stays(visit):
     page.get_by_text("steps must be between 5 and 1000, got 4.").first.wait_for()
     page.wrong.clear()
     assert page.locator(".vt-readouts").inner_text() == numbers
+
+
+def test_the_tiles_move_and_a_clicked_row_is_in_the_address(visit):
+    page = visit("?lab=flash_attention")
+    page.wait_for_selector(f"#flash_attention-stage {READY}")
+    stage = "#flash_attention-stage [data-view=left] canvas"
+    before = page.eval_on_selector(stage, "canvas => canvas.toDataURL()")
+    page.wait_for_function(
+        "([stage, old]) => document.querySelector(stage).toDataURL() !== old", arg=[stage, before]
+    )
+    page.locator(stage).click(position={"x": 150, "y": 150})
+    page.wait_for_function("() => /row=\\d+/.test(location.search)")
+    page.get_by_role("tab", name="Code").locator("visible=true").click()
+    page.wait_for_selector("#flash_attention-stage .vt-lit")
+
+
+def test_both_labs_survive_a_switch_of_tabs(visit):
+    page = visit()
+    page.get_by_role("tab", name="FlashAttention").click()
+    page.wait_for_selector(f"#flash_attention-stage {READY}")
+    page.wait_for_function("() => location.search.includes('lab=flash_attention')")
+    page.get_by_role("tab", name="SDE", exact=True).click()
+    page.wait_for_function("() => location.search.includes('lab=sde')")
+    repainted(page, pixels(page))

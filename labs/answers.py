@@ -57,7 +57,7 @@ def work(lab: Lab, settings: object, session: Session) -> Iterator[Json]:
         if isinstance(patch, Patch):
             yield patch.json()
         else:
-            yield picture(lab, settings, lab.scene(settings, patch))
+            yield {**picture(lab, settings, lab.scene(settings, patch)), "partial": True}
 
 
 def picture(lab: Lab, settings: object, scene: Scene) -> Json:
@@ -87,11 +87,15 @@ def settings_of_link(lab: Lab, query: Mapping[str, str]) -> tuple[object, Text |
     try:
         return from_query(lab.settings, query), None
     except Refusal as refusal:
-        notice = Text(
-            f"{refusal.text.en} The link was opened with the default settings.",
-            f"{refusal.text.zh}已用默认设置打开此链接。",
-        )
-        return lab.settings(), notice
+        return lab.settings(), opened_with_defaults(refusal.text)
+
+
+def opened_with_defaults(reason: Text) -> Text:
+    """Returns what to say of a link that could not be followed."""
+    return Text(
+        f"{reason.en} The link was opened with the default settings.",
+        f"{reason.zh}已用默认设置打开此链接。",
+    )
 
 
 def query_of(link: str) -> dict[str, str]:

@@ -11,7 +11,8 @@ from labs.answers import describe, describe_action, work
 from labs.controls import Refusal, defaults, specs, validate
 from labs.lab import Lab, Session
 from labs.scene import Json
-from labs.stage import MODEL_QUEUE
+
+API_QUEUE: dict[str, Any] = {"concurrency_id": "api", "concurrency_limit": 1}
 
 
 def publish(lab: Lab) -> None:
@@ -25,7 +26,7 @@ def publish(lab: Lab) -> None:
             values = dict(zip(given, args, strict=True))
             yield from work(lab, validate(lab.settings, values), Session())
 
-    gr.api(_typed(run, parameters), api_name=lab.slug, api_description=describe(lab), **MODEL_QUEUE)
+    gr.api(_typed(run, parameters), api_name=lab.slug, api_description=describe(lab), **API_QUEUE)
     for name in lab.actions:
         _publish_action(lab, name, parameters)
 
@@ -45,7 +46,7 @@ def _publish_action(lab: Lab, name: str, parameters: list[inspect.Parameter]) ->
         _typed(ask, own + parameters),
         api_name=f"{lab.slug}_{name}",
         api_description=describe_action(lab, name),
-        **MODEL_QUEUE,
+        **API_QUEUE,
     )
 
 

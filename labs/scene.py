@@ -170,6 +170,8 @@ class Particles(View):
         pick: Whether a click on it means something.
         pin: A clicked point to mark.
         square: Where a painting lies within the extent, in the same order.
+        units: What a unit of the stage stands for, per frame, where the view zooms with time;
+            axis numbers, hover, picks and the pin are in what it stands for.
     """
 
     extent: tuple[float, float, float, float]
@@ -177,6 +179,7 @@ class Particles(View):
     pick: bool = False
     pin: tuple[float, float] | None = None
     square: tuple[float, float, float, float] | None = None
+    units: Sequence[float] | None = None
 
     def json(self) -> Json:
         return {
@@ -187,6 +190,7 @@ class Particles(View):
             "pick": self.pick,
             "pin": list(self.pin) if self.pin else None,
             "square": list(self.square) if self.square else None,
+            "units": None if self.units is None else [_rounded(float(u)) for u in self.units],
         }
 
 

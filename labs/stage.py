@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from labs.answers import answer, query_of, settings_of_link, work
+from labs.answers import answer, opened_with_defaults, query_of, settings_of_link, work
 from labs.controls import Ink, Refusal, Spec, Words, defaults, from_query, specs, validate
 from labs.lab import Lab, Session
 from labs.scene import Json, Patch
@@ -32,7 +32,8 @@ import(new URL('{module}', document.baseURI).href).then((stage) => stage.mount(e
 """
 _PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 _CHEAP: dict[str, Any] = {**_PRIVATE, "queue": False, "trigger_mode": "always_last"}
-MODEL_QUEUE: dict[str, Any] = {"concurrency_id": "model", "concurrency_limit": 1}
+# Pages and the API wait in queues of their own, so that neither starves the other.
+PAGE_QUEUE: dict[str, Any] = {"concurrency_id": "page", "concurrency_limit": 2}
 
 
 def build(lab: Lab, words: Translations) -> None:
@@ -43,7 +44,7 @@ def build(lab: Lab, words: Translations) -> None:
                 html_template='<div class="vt-root"></div>',
                 js_on_load=_MOUNT.format(module=f"{STATIC.prefix}/js/stage.js"),
                 apply_default_css=False,
-                elem_id=f"{lab.slug}-stage",
+                elem_id=f"{lab.slug}-root",
                 lab=_card(lab),
             )
         with gr.Column(scale=1, min_width=280, elem_classes="vt-rail"):
@@ -112,6 +113,10 @@ class _Handlers:
     def open(self, session: Session, request: gr.Request) -> list[Any]:
         settings, notice = settings_of_link(self.lab, dict(request.query_params))
         shown = told(lambda: answer(self.lab, settings, session))
+        if "refusal" in shown:
+            notice = opened_with_defaults(Text(**shown["refusal"]))
+            settings = self.lab.settings()
+            shown = told(lambda: answer(self.lab, settings, session))
         if notice:
             shown["notice"] = notice.json()
         return [*self._values(settings), shown]
@@ -162,7 +167,7 @@ class _Handlers:
 def _bind(lab: Lab, stage: Any, controls: Mapping[str, Any]) -> None:
     """Connects the events of the stage and of the rail to the lab."""
     on = _Handlers(lab)
-    session = gr.State(Session(), time_to_live=3600)
+    session = gr.State(Session(), time_to_live=900)
     given = {"session": session, **controls}
     everything = [*controls.values(), stage]
     declared = specs(lab.settings)
@@ -176,7 +181,7 @@ def _bind(lab: Lab, stage: Any, controls: Mapping[str, Any]) -> None:
     stage.set(on.set, None, everything, inputs_kwargs=given, **_CHEAP)
     stage.act(on.act, None, stage, inputs_kwargs=given, **_CHEAP)
     job = stage.job(
-        on.job, None, stage, inputs_kwargs=given, trigger_mode="multiple", **MODEL_QUEUE, **_PRIVATE
+        on.job, None, stage, inputs_kwargs=given, trigger_mode="multiple", **PAGE_QUEUE, **_PRIVATE
     )
     stage.stop(None, cancels=[job], **_PRIVATE)
 

@@ -25,7 +25,7 @@ ORDERS = {"naive": ("naive", "warn"), "fa1": ("FA-1", "cond"), "fa2": ("FA-2", "
 SIZES = [2**n for n in range(8, 18)]
 AXIS: Json = {"gridcolor": "role:line", "zeroline": False}
 LOG: Json = {**AXIS, "type": "log"}
-MARGIN = {"l": 64, "r": 16, "t": 44, "b": 72}
+MARGIN = {"l": 64, "r": 16, "t": 44, "b": 96}
 
 
 def traffic_plot(settings: Settings) -> Plot:
@@ -42,7 +42,10 @@ def traffic_plot(settings: Settings) -> Plot:
         Text("Bytes through HBM", "经过 HBM 的字节"),
         Text(*[f"{chip.name}, {blocks.block_q}×{blocks.block_k}"] * 2),
         data,
-        {"xaxis": {**LOG, "title": {"text": "N"}}, "yaxis": {**LOG, "title": {"text": "bytes"}}},
+        {
+            "xaxis": {**LOG, "title": {"text": "N"}},
+            "yaxis": {**LOG, "title": {"text": {"en": "bytes", "zh": "字节"}}},
+        },
     )
 
 
@@ -67,7 +70,7 @@ def roofline_plot(settings: Settings) -> Plot:
         label = f"{name}: {place.bound}-bound, {_time(place.seconds)}"
         data.append(_dots(label, [place.intensity], [place.attainable / 1e12], role))
     axes = {
-        "xaxis": {**LOG, "title": {"text": "FLOP per byte"}},
+        "xaxis": {**LOG, "title": {"text": {"en": "FLOP per byte", "zh": "每字节 FLOP"}}},
         "yaxis": {**LOG, "title": {"text": "TFLOP/s"}},
     }
     rate = settings.dtype if dtype in chip.peak else "fp16"
@@ -83,13 +86,13 @@ def budget_plot(settings: Settings) -> Plot:
     data = [_line(f"tile, d = {dim}, {settings.dtype}", sides, need, "model")]
     for size in sorted({each.sram_per_sm for each in GPUS}):
         names = ", ".join(each.name.split()[0] for each in GPUS if each.sram_per_sm == size)
-        data.append(_line(names, [sides[0], sides[-1]], [size / 1024] * 2, "cond", dash="dot"))
+        data.append(_limit(names, [sides[0], sides[-1]], size / 1024))
     own = footprint(settings.block_q, settings.block_k, dim, dtype, "fa2", settings.stage) / 1024
     side = math.sqrt(settings.block_q * settings.block_k)
     data.append(_dots(f"yours, {settings.block_q}×{settings.block_k}", [side], [own]))
     axes = {
-        "xaxis": {**LOG, "title": {"text": "side of the tile"}},
-        "yaxis": {**LOG, "title": {"text": "KiB on chip"}},
+        "xaxis": {**LOG, "title": {"text": {"en": "side of the tile", "zh": "块的边长"}}},
+        "yaxis": {**LOG, "title": {"text": {"en": "KiB on chip", "zh": "片上 KiB"}}},
     }
     return _plot(
         "right",
@@ -118,7 +121,11 @@ def rounding_plot(result: Result) -> Plot:
         )
     axes = {
         "xaxis": AXIS,
-        "yaxis": {**LOG, "title": {"text": "largest error"}, "exponentformat": "power"},
+        "yaxis": {
+            **LOG,
+            "title": {"text": {"en": "largest error", "zh": "最大误差"}},
+            "exponentformat": "power",
+        },
     }
     title = Text("Rounding error against float64", "相对 float64 的舍入误差")
     return _plot("right", title, Text("the same inputs", "相同输入"), data, axes)
@@ -155,7 +162,7 @@ def _bars(name: str, title: Text, note: Text, bars: dict[str, float], unit: str)
             "x": [impl],
             "y": [value],
             "marker": {"color": f"role:{roles.get(impl, 'model')}"},
-            "text": [f"{value:.3g} {unit}"],
+            "text": [f"{value:,.0f} {unit}" if value >= 100 else f"{value:.3g} {unit}"],
         }
         for impl, value in bars.items()
     ]
@@ -191,6 +198,17 @@ def _line(name: str, x: Any, y: Any, role: str, dash: str = "solid") -> Json:
     return {"type": "scatter", "mode": "lines", "name": name, "x": x, "y": y, "line": line}
 
 
+def _limit(name: str, x: list[int], y: float) -> Json:
+    """A dotted line across, named where it stands."""
+    line = _line(name, x, [y, y], "cond", dash="dot")
+    return line | {
+        "mode": "lines+text",
+        "text": [name, ""],
+        "textposition": "top right",
+        "showlegend": False,
+    }
+
+
 def _dots(name: str, x: Any, y: Any, role: str = "ink") -> Json:
     marker = {"color": f"role:{role}", "size": 11}
     return {"type": "scatter", "mode": "markers", "name": name, "x": x, "y": y, "marker": marker}
@@ -198,9 +216,8 @@ def _dots(name: str, x: Any, y: Any, role: str = "ink") -> Json:
 
 def _plot(name: str, title: Text, note: Text, data: list[Json], axes: Json) -> Plot:
     layout = {
-        "legend": {"orientation": "h", "y": -0.2},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.16, "yanchor": "top"},
         "margin": MARGIN,
-        "font": {"size": 12},
         **axes,
     }
     return Plot(id=name, title=title, note=note, figure={"data": data, "layout": layout})

@@ -32,6 +32,8 @@ NAMES = {
 }
 TOLERANCES = {"fp32": 1e-5, "bf16": 3e-2, "fp16": 4e-3}
 KIB = 1024
+STILL = {"traffic", "time"}
+"""Views of charts alone: nothing steps."""
 
 
 def scene(settings: Settings, result: Result) -> Scene:
@@ -58,6 +60,8 @@ def scene(settings: Settings, result: Result) -> Scene:
 def _clocks(settings: Settings, result: Result) -> list[np.ndarray]:
     """Returns, per stage, how many steps are done at every frame."""
     steps = [run.of(settings.stage) for run in result.runs]
+    if settings.show in STILL:
+        return [np.zeros(1)]
     if settings.show == "row":
         return [_row_clock(settings, result, steps[0])]
     if len(steps) == 2:
@@ -136,6 +140,8 @@ def _online(settings: Settings, result: Result) -> Drawn:
 
 
 def _readouts(settings: Settings, result: Result, at: list[np.ndarray]) -> list[Readout]:
+    if settings.show in STILL:
+        return _time_readouts(result) if result.timing and result.timing.laps else []
     first = result.runs[0]
     settings = replace(settings, row=min(settings.row, len(result.head.q) - 1))
     steps = first.of(settings.stage)
@@ -155,8 +161,6 @@ def _readouts(settings: Settings, result: Result, at: list[np.ndarray]) -> list[
             "当前各行的 o/l 与对已见键的精确注意力之间的最大差。",
         )
         shown.append(Readout("apart", Text("difference so far", "目前的差"), apart, help=help_))
-    if result.timing and result.timing.laps:
-        shown = _time_readouts(result)
     return shown
 
 
@@ -202,7 +206,7 @@ def _time_readouts(result: Result) -> list[Readout]:
 
 
 def _legend(settings: Settings) -> list[tuple[Role, Text]]:
-    if settings.show in {"traffic", "time"}:
+    if settings.show in STILL:
         return []
     return [
         ("model", Text("now", "当前")),

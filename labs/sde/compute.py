@@ -23,6 +23,7 @@ from core.sde import (
     trace,
     train,
 )
+from labs.controls import Refusal
 from labs.lab import Session
 from labs.scene import Patch, Readout
 from labs.sde.settings import EXTENT, Settings, density_of, process_of, sampler_of
@@ -48,6 +49,7 @@ CURVE_SAMPLERS = ("em", "pc", "heun", "ddim", "dpm")
 CURVE_PARTICLES = 1000
 KEPT_STEPS = 250
 _LIGHT_SECONDS = 0.3
+_MOST_SECONDS = 20.0
 _PREVIEW_STEPS = 100
 
 Distances = dict[str, list[tuple[int, float]]]
@@ -134,9 +136,27 @@ def light(settings: Settings, session: Session) -> bool:
         return False
     if settings.show == "distance" and session.get(_distance_key(settings)) is None:
         return False
-    density = density_of(settings)
-    costs = [_seconds(plan, settings.particles, density.components) for plan in plans(settings)]
-    return sum(costs) < _LIGHT_SECONDS
+    process_of(settings)
+    return _cost(settings) < _LIGHT_SECONDS
+
+
+def _cost(settings: Settings) -> float:
+    """Estimates the seconds that the roads take.
+
+    Raises:
+        Refusal: If they would keep others waiting.
+    """
+    components = density_of(settings).components
+    costs = [_seconds(plan, settings.particles, components) for plan in plans(settings)]
+    if sum(costs) > _MOST_SECONDS:
+        raise Refusal(
+            Text(
+                f"particles times steps must take at most {_MOST_SECONDS:g} s, "
+                f"got about {sum(costs):.0f} s: take fewer of either.",
+                f"粒子与步数最多计算 {_MOST_SECONDS:g} 秒，预计 {sum(costs):.0f} 秒：请减少。",
+            )
+        )
+    return sum(costs)
 
 
 def _seconds(plan: Plan, particles: int, components: int) -> float:
@@ -168,6 +188,7 @@ def plans(settings: Settings) -> tuple[Plan, ...]:
 def run(settings: Settings, session: Session) -> Iterator[Patch | Result]:
     """Computes the picture; trains a score first where one is asked for and not kept yet."""
     density, sde = density_of(settings), process_of(settings)
+    _cost(settings)
     learned: Learned | None = None
     if _needs_network(settings):
         learned = yield from _trained(settings, session, density, sde)

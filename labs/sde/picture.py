@@ -27,6 +27,7 @@ from labs.scene import (
     View,
 )
 from labs.sde.compute import (
+    CURVE_PARTICLES,
     CURVE_SAMPLERS,
     ERROR_GRID,
     ERROR_TIMES,
@@ -139,6 +140,7 @@ def _stage(
     return Particles(
         id=("left", "right")[index], title=title, note=note, extent=_STAGE, layers=layers,
         pick=True, pin=pin, square=_PAPER,
+        units=scales.tolist() if settings.process == "ve" else None,
     )  # fmt: skip
 
 
@@ -369,7 +371,7 @@ def _distance_plot(result: Result) -> Plot:
         {
             "type": "scatter",
             "mode": "lines+markers",
-            "name": SAMPLERS[key].en,
+            "name": SAMPLERS[key].json(),
             "x": [evaluations for evaluations, _ in result.distances.get(key, [])],
             "y": [distance for _, distance in result.distances.get(key, [])],
             "line": {"color": f"role:{role}", "width": 2},
@@ -382,7 +384,7 @@ def _distance_plot(result: Result) -> Plot:
         {
             "type": "scatter",
             "mode": "lines",
-            "name": "two sets of fresh data",
+            "name": {"en": "two sets of fresh data", "zh": "两组新数据之间"},
             "x": [evaluations for evaluations, _ in floor],
             "y": [distance for _, distance in floor],
             "line": {"color": "role:ink", "width": 1, "dash": "dot"},
@@ -390,11 +392,15 @@ def _distance_plot(result: Result) -> Plot:
     )
     chosen = result.roads[0] if result.roads else None
     if chosen:
+        chosen_n = chosen.cloud.positions.shape[1]
         lines.append(
             {
                 "type": "scatter",
                 "mode": "markers",
-                "name": "on the left",
+                "name": {
+                    "en": f"on the left, {chosen_n:,} particles",
+                    "zh": f"左侧，{chosen_n:,} 个粒子",
+                },
                 "x": [chosen.cloud.evaluations],
                 "y": [chosen.distance],
                 "marker": {
@@ -407,15 +413,16 @@ def _distance_plot(result: Result) -> Plot:
         )
     axes = {"type": "log", "gridcolor": "role:line", "zeroline": False}
     layout = {
-        "xaxis": {**axes, "title": {"text": "score evaluations"}},
-        "yaxis": {**axes, "title": {"text": "SW₂ to data"}},
-        "legend": {"orientation": "h", "y": -0.2},
-        "margin": {"l": 56, "r": 16, "t": 40, "b": 72},
-        "font": {"size": 12},
+        "xaxis": {**axes, "title": {"text": {"en": "score evaluations", "zh": "得分求值次数"}}},
+        "yaxis": {**axes, "title": {"text": {"en": "SW₂ to data", "zh": "到数据的 SW₂"}}},
+        "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.16, "yanchor": "top"},
+        "margin": {"l": 56, "r": 16, "t": 40, "b": 108},
     }
     return Plot(
         id="plot",
         title=Text("Distance against evaluations", "距离与求值次数"),
-        note=Text("same noise for all", "同一噪声"),
+        note=Text(
+            f"same noise, {CURVE_PARTICLES:,} particles", f"同一噪声，{CURVE_PARTICLES:,} 个粒子"
+        ),
         figure={"data": lines, "layout": layout},
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from core.densities import PRESETS, GaussianMixture, from_ink, word
 from core.sde import (
@@ -24,6 +25,8 @@ from core.sde import (
 from labs.controls import Choice, Code, Ink, Integer, Number, Refusal, Words, setting
 from labs.ink import decode_ink
 from labs.text import Text
+
+T = TypeVar("T")
 
 DATA = {
     "eight_gaussians": Text("8 Gaussians", "8 个高斯"),
@@ -236,7 +239,7 @@ def density_of(settings: Settings) -> GaussianMixture:
     return PRESETS[settings.data]()
 
 
-def _told(make: Callable[[], GaussianMixture], chinese: Text) -> GaussianMixture:
+def _told(make: Callable[[], T], chinese: Text) -> T:
     """Calls `make`, turning core's sentence into a refusal in both languages."""
     try:
         return make()
@@ -251,7 +254,12 @@ def process_of(settings: Settings) -> SDE:
     if settings.process == "ve":
         return VE()
     schedule = {"linear": Linear, "cosine": Cosine}.get(settings.schedule)
-    beta = schedule() if schedule else Drawn(curve_values(settings.curve))
+    if schedule:
+        beta = schedule()
+    else:
+        values = curve_values(settings.curve)
+        flat = Text("", "手绘时间表不能处处为零。")
+        beta = _told(lambda: Drawn(values), flat)
     return VP(beta) if settings.process == "vp" else SubVP(beta)
 
 

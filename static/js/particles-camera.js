@@ -57,15 +57,16 @@ export class Camera {
  * @param {CanvasRenderingContext2D} g
  * @param {Camera} camera
  * @param {object} colours of the palette
+ * @param {number} unit what a unit of the stage stands for; the numbers are of what it stands for
  */
-export function drawGrid(g, camera, colours) {
+export function drawGrid(g, camera, colours, unit = 1) {
   const { ratio, width, height } = camera;
-  const step = roundStep((LEAST * ratio) / camera.scale);
+  const step = roundStep(((LEAST * ratio) / camera.scale) * unit);
   const [from, to] = [camera.at(0, height / ratio), camera.at(width / ratio, 0)];
-  const columns = multiples(step, from.x, to.x);
-  const lines = multiples(step, from.y, to.y);
+  const columns = multiples(step, from.x * unit, to.x * unit);
+  const lines = multiples(step, from.y * unit, to.y * unit);
   g.lineWidth = ratio;
-  strokeLines(g, camera, columns, lines, colours.line);
+  strokeLines(g, camera, columns.map((x) => x / unit), lines.map((y) => y / unit), colours.line);
   g.font = `${FONT * ratio}px ${colours.mono || 'monospace'}`;
   g.fillStyle = colours.ink2;
   g.strokeStyle = colours.stage;
@@ -73,12 +74,12 @@ export function drawGrid(g, camera, colours) {
   g.lineJoin = 'round';
   g.textAlign = 'center';
   for (const x of columns) {
-    const at = camera.x(x);
+    const at = camera.x(x / unit);
     if (at > 28 * ratio && at < width - 14 * ratio) write(g, label(x, step), at, height - 7 * ratio);
   }
   g.textAlign = 'left';
   for (const y of lines) {
-    const at = camera.y(y);
+    const at = camera.y(y / unit);
     if (at > HEAD * ratio && at < height - 22 * ratio) write(g, label(y, step), 8 * ratio, at + 3.5 * ratio);
   }
 }

@@ -62,7 +62,7 @@ export class Hover {
     const { hover } = ctx.shared;
     this.tip.hidden = !hover;
     if (!hover) return;
-    const lines = readout(view, share, hover, ctx);
+    const lines = readout(view, share, hover, ctx, this.player.unitAt(share));
     this.tip.replaceChildren(...lines.flatMap(([name, value]) => [make('span', { text: name }), make('b', { text: value })]));
   }
 }
@@ -118,16 +118,20 @@ class Grip {
     on('keyup', (event) => event.key in STEPS && this.release());
   }
 
+  get unit() {
+    return this.player.unitAt(this.player.share);
+  }
+
   /** Its place in stage units; a pin that is not set yet waits in the middle. */
   get place() {
     const { view, camera } = this.player;
-    if (this.layer === null) return view.pin ?? camera.middle;
+    if (this.layer === null) return view.pin?.map((value) => value / this.unit) ?? camera.middle;
     return view.layers.find(({ id }) => id === this.layer).positions[this.index];
   }
 
   set place([x, y]) {
     const { view } = this.player;
-    if (this.layer === null) view.pin = [x, y];
+    if (this.layer === null) view.pin = [x * this.unit, y * this.unit];
     else view.layers.find(({ id }) => id === this.layer).positions[this.index] = [x, y];
   }
 
@@ -205,7 +209,7 @@ class Grip {
   tell(phase) {
     const { view, ctx } = this.player;
     const [x, y] = this.place;
-    if (this.layer === null) ctx.emit('pick', { view: view.id, x, y });
+    if (this.layer === null) ctx.emit('pick', { view: view.id, x: x * this.unit, y: y * this.unit });
     else ctx.emit('drag', { view: view.id, layer: this.layer, index: this.index, x, y, phase });
   }
 }

@@ -95,10 +95,10 @@ function nodePoint({ values }, node, [left, right, bottom, top]) {
 }
 
 /** A density with no more digits than its rounding on the way here has left. */
-function densityText(value, { grain, peak, unit }, share) {
+function densityText(value, { grain, peak, unit }, share, area = 1) {
   const step = grain * valueAt(peak, share);
   const digits = step > 0 ? Math.floor(Math.log10(Math.max(value, step) / step)) + 1 : 3;
-  const text = value < step / 2 ? `< ${number(step / 2, 1)}` : number(value, Math.min(3, digits));
+  const text = value < step / 2 ? `< ${number(step / 2 / area, 1)}` : number(value / area, Math.min(3, digits));
   return unit ? `${text} ${unit}` : text;
 }
 
@@ -129,14 +129,15 @@ export function densityAt(layer, [left, right, bottom, top], share, { x, y }) {
  * @param {number} share of the frames passed, 0 to 1
  * @param {{x: number, y: number, index: ?number}} hover the point, and the particle if one is near
  * @param {object} ctx the stage's context
+ * @param {number} unit what a unit of the stage stands for
  * @returns {[string, string][]} names and values
  */
-export function readout(view, share, hover, ctx) {
-  const lines = [['x, y', `${coordinate(hover.x)}, ${coordinate(hover.y)}`]];
+export function readout(view, share, hover, ctx, unit = 1) {
+  const lines = [['x, y', `${coordinate(hover.x * unit)}, ${coordinate(hover.y * unit)}`]];
   for (const layer of view.layers) {
     if (layer.type !== 'density') continue;
     const value = densityAt(layer, view.extent, share, hover);
-    if (value !== null) lines.push([ctx.t(layer.label), densityText(value, layer, share)]);
+    if (value !== null) lines.push([ctx.t(layer.label), densityText(value, layer, share, unit ** 2)]);
   }
   return lines;
 }

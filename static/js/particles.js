@@ -112,10 +112,11 @@ class Particles {
 
   paint(brush) {
     const { g, camera, colours } = brush;
-    if (this.view.grid !== false) drawGrid(g, camera, colours);
+    const unit = this.unitAt(brush.share);
+    if (this.view.grid !== false) drawGrid(g, camera, colours, unit);
     const above = (layer) => layer.type === 'handles';
     for (const layer of this.view.layers) if (!above(layer)) drawLayer(brush, layer);
-    if (this.view.pin) paintPin(brush, this.view.pin);
+    if (this.view.pin) paintPin(brush, this.view.pin.map((value) => value / unit));
     for (const layer of this.view.layers) if (above(layer)) drawLayer(brush, layer);
   }
 
@@ -137,9 +138,19 @@ class Particles {
   pick({ offsetX, offsetY }) {
     if (!this.view?.pick || !this.camera) return;
     const { x, y } = this.camera.clamp(this.camera.at(offsetX, offsetY));
-    this.view.pin = [x, y];
+    const unit = this.unitAt(this.share);
+    this.view.pin = [x * unit, y * unit];
     this.ctx.invalidate();
-    this.ctx.emit('pick', { view: this.view.id, x, y });
+    this.ctx.emit('pick', { view: this.view.id, x: x * unit, y: y * unit });
+  }
+
+  /** What a unit of the stage stands for at a moment: 1, unless the view zooms with time. */
+  unitAt(share) {
+    const { units } = this.view;
+    if (!units) return 1;
+    const at = share * (units.length - 1);
+    const low = Math.min(Math.floor(at), units.length - 2);
+    return units[low] + (units[low + 1] - units[low]) * (at - low);
   }
 
   /** Draws one moment at any size, on the stage's colour, as large as it looks on the screen. */

@@ -58,6 +58,14 @@ export function mount(host, ctx) {
   };
 }
 
+/** Picks the viewer's language wherever the figure holds a pair {en, zh}. */
+export function inLanguage(figure, t) {
+  if (Array.isArray(figure)) return figure.map((entry) => inLanguage(entry, t));
+  if (figure === null || typeof figure !== 'object' || ArrayBuffer.isView(figure)) return figure;
+  if ('en' in figure && 'zh' in figure) return t(figure);
+  return Object.fromEntries(Object.entries(figure).map(([key, entry]) => [key, inLanguage(entry, t)]));
+}
+
 /**
  * Puts the palette's colours in place of roles.
  *
@@ -102,8 +110,10 @@ class Plot {
     if (!this.plotly || !this.view || this.host.clientWidth === 0) return;
     const colours = this.ctx.palette();
     this.position = position;
-    if (this.drawn !== colours) this.react(colours);
+    const locale = this.ctx.locale();
+    if (this.drawn !== colours || this.spoken !== locale) this.react(colours);
     this.drawn = colours;
+    this.spoken = locale;
     this.moveCursor(position);
   }
 
@@ -118,10 +128,13 @@ class Plot {
 
   /** The figure in the page's fonts and colours; what the lab itself asked for comes last. */
   figure(colours, width, height) {
-    const { data = [], layout = {} } = withColours(structuredClone(this.view.figure), colours);
+    const { data = [], layout = {} } = withColours(inLanguage(this.view.figure, this.ctx.t), colours);
     const axes = Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key));
     const styled = {};
-    for (const name of new Set(['xaxis', 'yaxis', ...axes])) styled[name] = { ...axis(colours), ...layout[name] };
+    for (const name of new Set(['xaxis', 'yaxis', ...axes])) {
+      const title = { ...layout[name]?.title, font: { size: 13, color: colours.ink2 } };
+      styled[name] = { ...axis(colours), ...layout[name], title };
+    }
     const base = {
       margin: { l: 52, r: 16, t: 40, b: 44 },
       paper_bgcolor: 'rgba(0,0,0,0)',

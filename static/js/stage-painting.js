@@ -28,6 +28,11 @@ export class Painting {
     this.#updateCurve(scene.curve, settings);
   }
 
+  /** Keeps the painter closed when the next scene brings a painting of its own. */
+  stayClosed() {
+    this.quiet = true;
+  }
+
   relabel() {
     this.button.replaceChildren(icon(this.open ? 'check' : 'brush', { size: 16 }), word(this.open ? 'donePainting' : 'paint'));
     this.painter?.relabel();
@@ -35,7 +40,8 @@ export class Painting {
   }
 
   #updatePainter(field, settings, panel) {
-    const entered = field && this.field === null;
+    const entered = field && this.field === null && !this.quiet;
+    this.quiet = false;
     this.field = field ?? null;
     this.button.hidden = !field;
     if (!field) {
@@ -69,7 +75,7 @@ export class Painting {
       extent: this.view.extent,
       square: this.view.square,
       overlay: true,
-      onInput: (ink) => ink && this.set({ [this.field]: ink }),
+      onInput: (ink) => this.set({ [this.field]: ink }),
       onPicture: async (file) => this.set({ picture: await base64(file) }),
     });
   }

@@ -76,7 +76,7 @@ class Stage {
     const bar = make('div', { class: 'vt-bar' });
     this.bar = mountTransport(bar, this.transport, { locale });
     this.readouts = new Readouts();
-    this.folds = new Folds(this.lab, this.ctx, (link) => this.#set({ link }));
+    this.folds = new Folds(this.lab, this.ctx, (link) => this.#follow(link));
     const area = make('div', { class: 'vt-area' }, [this.stages, this.progress.element]);
     this.root.append(
       this.header.element, this.notice, area, this.alternative, bar,
@@ -178,14 +178,18 @@ class Stage {
     const first = !this.scene;
     const keep = !first && scene.frames === this.scene.frames && scene.loop === this.scene.loop;
     this.scene = scene;
-    this.progress.hide();
+    if (!scene.partial) {
+      this.settled = scene.link;
+      this.progress.hide();
+    }
     await this.#arrange(scene.views);
     this.bar.update({ ...scene, keepPosition: keep });
     this.header.update(scene);
     this.readouts.update(scene);
     this.folds.update(scene);
     this.painting.update(scene, this.settings, this.panels[0]);
-    this.#say(scene.notice);
+    this.#say(scene.notice ?? this.parting);
+    this.parting = null;
     this.stages.classList.add('vt-ready');
     if (first) {
       this.transport.autoplay();
@@ -244,6 +248,14 @@ class Stage {
     this.bridge.set(values);
   }
 
+  /** Applies a card's settings, and brings the stage that shows them into view. */
+  #follow(link) {
+    this.painting.stayClosed();
+    this.#set({ link });
+    this.root.scrollIntoView({ block: 'start', behavior: this.transport.reducedMotion ? 'auto' : 'smooth' });
+    if (!this.transport.playing) this.transport.autoplay();
+  }
+
   #work() {
     this.progress.show(null, word('queued'));
     this.bridge.job({});
@@ -251,7 +263,9 @@ class Stage {
 
   #cancel() {
     this.bridge.stop({});
-    this.#say(pair('cancelled'));
+    this.parting = pair('cancelled');
+    this.#say(this.parting);
+    if (this.settled && this.settled !== this.link) this.#set({ link: this.settled });
   }
 
   /** Says a sentence over the stage, or takes the last one away; the picture stays as it is. */

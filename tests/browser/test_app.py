@@ -279,8 +279,8 @@ def test_a_refusal_is_said_and_the_last_picture_stays(visit):
 
 def test_the_tiles_move_and_a_clicked_row_is_in_the_address(visit):
     page = visit("?lab=flash_attention")
-    page.wait_for_selector(f"#flash_attention-stage {READY}")
-    stage = "#flash_attention-stage [data-view=left] canvas"
+    page.wait_for_selector(f"#flash_attention-root {READY}")
+    stage = "#flash_attention-root [data-view=left] canvas"
     before = page.eval_on_selector(stage, "canvas => canvas.toDataURL()")
     page.wait_for_function(
         "([stage, old]) => document.querySelector(stage).toDataURL() !== old", arg=[stage, before]
@@ -288,13 +288,13 @@ def test_the_tiles_move_and_a_clicked_row_is_in_the_address(visit):
     page.locator(stage).click(position={"x": 150, "y": 150})
     page.wait_for_function("() => /row=\\d+/.test(location.search)")
     page.get_by_role("tab", name="Code").locator("visible=true").click()
-    page.wait_for_selector("#flash_attention-stage .vt-lit")
+    page.wait_for_selector("#flash_attention-root .vt-lit")
 
 
 def test_both_labs_survive_a_switch_of_tabs(visit):
     page = visit()
     page.get_by_role("tab", name="FlashAttention").click()
-    page.wait_for_selector(f"#flash_attention-stage {READY}")
+    page.wait_for_selector(f"#flash_attention-root {READY}")
     page.wait_for_function("() => location.search.includes('lab=flash_attention')")
     page.get_by_role("tab", name="SDE", exact=True).click()
     page.wait_for_function("() => location.search.includes('lab=sde')")

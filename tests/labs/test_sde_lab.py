@@ -68,7 +68,7 @@ def test_the_distance_plot_measures_every_sampler_and_knows_its_floor():
     settings = Settings(**SMALL, show="distance", data="eight_gaussians")
     session = Session()
     scene = LAB.scene(settings, drain(LAB.run(settings, session))).json()
-    lines = {line["name"]: line for line in scene["views"][1]["figure"]["data"]}
+    lines = {line["name"]["en"]: line for line in scene["views"][1]["figure"]["data"]}
     assert len(lines["Euler–Maruyama"]["x"]) == 7
     assert lines["Euler–Maruyama"]["y"][0] > 2 * lines["Euler–Maruyama"]["y"][-1]
     assert lines["DPM-Solver++"]["y"][0] < lines["DDIM"]["y"][0]

@@ -8,6 +8,7 @@ wide, so that neighbours melt into one stroke.
 from __future__ import annotations
 
 import math
+import unicodedata
 
 import numpy as np
 import torch
@@ -107,7 +108,8 @@ def word(text: str, components: int = 256) -> GaussianMixture:
     Raises:
         ValueError: If the text is blank, too long or has a character that the font lacks.
     """
-    shown = text.strip()
+    # Composed, so that an accent typed after its letter is one character with it.
+    shown = unicodedata.normalize("NFC", text.strip())
     if not 1 <= len(shown) <= _LONGEST_WORD:
         raise ValueError(f"text must have 1 to {_LONGEST_WORD} characters, got {len(shown)}.")
     missing = "".join(letter for letter in shown if not _can_write(letter))

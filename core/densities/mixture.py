@@ -145,9 +145,9 @@ class GaussianMixture:
         def logsumexp(chunk: Tensor, logits: Tensor, squared: Tensor) -> Tensor:
             # The largest share is 1 / Σ exp(logit − largest). Unlike torch's logsumexp, softmax
             # does not slow down tenfold on exponentials that underflow, and here most do.
-            return logits.amax(1) - logits.softmax(1).amax(1).log()
+            return logits.amax(1, True) - logits.softmax(1).amax(1, True).log()
 
-        return mixture._map(logsumexp, x)
+        return mixture._map(logsumexp, x, columns=1)[:, 0]
 
     def score(self, x: Tensor, sde: Marginal | None = None, t: float | Tensor = 0.0) -> Tensor:
         """Gradient of the log-density of the diffused mixture.
@@ -166,7 +166,7 @@ class GaussianMixture:
         def weighted_pull(chunk: Tensor, logits: Tensor, squared: Tensor) -> Tensor:
             return _apply_pull(pull, logits.softmax(1), chunk)
 
-        return mixture._map(weighted_pull, x)
+        return mixture._map(weighted_pull, x, columns=self.dim)
 
     def score_and_divergence(
         self, x: Tensor, sde: Marginal | None = None, t: float | Tensor = 0.0
@@ -196,7 +196,7 @@ class GaussianMixture:
             bend = (share * precision * (squared * precision - mixture.dim)).sum(1, keepdim=True)
             return torch.cat([score, bend - score.square().sum(1, keepdim=True)], 1)
 
-        both = mixture._map(laplacian, x)
+        both = mixture._map(laplacian, x, columns=self.dim + 1)
         return both[:, :-1], both[:, -1]
 
     def sample(
@@ -237,11 +237,19 @@ class GaussianMixture:
         precision = self.stds.square().reciprocal()
         return torch.cat([self.means.T * precision, precision[None]])
 
-    def _map(self, function: Callable[[Tensor, Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
-        """Applies a function of (x, logits, squared distances) to all chunks of x."""
+    def _map(
+        self, function: Callable[[Tensor, Tensor, Tensor], Tensor], x: Tensor, columns: int
+    ) -> Tensor:
+        """Applies a function of (x, logits, squared distances) to all chunks of x, (N, columns)."""
         if x.ndim != 2 or x.shape[1] != self.dim:
             raise ValueError(f"x must have shape (N, {self.dim}), got {tuple(x.shape)}.")
-        return torch.cat([function(*terms) for terms in self._chunks(x)])
+        # Written in place: small results kept between large temporaries would fragment the heap
+        # until it holds a whole (N, K) matrix.
+        result, start = x.new_empty(len(x), columns), 0
+        for terms in self._chunks(x):
+            result[start : start + len(terms[0])] = function(*terms)
+            start += len(terms[0])
+        return result
 
     def _chunks(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yields x, log w_k N(x; m_k, v_k) and |x − m_k|² for some particles at a time.

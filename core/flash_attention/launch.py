@@ -120,10 +120,10 @@ class TritonAttention(torch.autograd.Function):
         launch = call.backward or _launch(q, owned=2)
         sizes, constants = _sizes(q, k, call), _constants(q, launch)
         with _device(q):
-            shape = {"W": constants["W"], "PADDED": constants["PADDED"]}
             kernels.row_dots[_grid(q, launch)](
-                grad, out, delta, q.shape[1], BLOCK_Q=launch.owned, **shape
-            )
+                grad, out, delta, q.shape[1], BLOCK_Q=launch.owned,
+                **{name: constants[name] for name in ("W", "PADDED", "enable_fp_fusion")},
+            )  # fmt: skip
             kernels.backward_keys[_grid(k, launch)](
                 q, k, v, grad, lse, delta, dk, dv, *sizes, call.scale, CAUSAL=call.causal,
                 BLOCK_Q=launch.walked, BLOCK_K=launch.owned,
@@ -172,6 +172,7 @@ def _constants(q: Tensor, launch: Launch) -> dict[str, Any]:
         "PRECISION": precision,
         "num_warps": launch.warps,
         "num_stages": launch.stages,
+        "enable_fp_fusion": True,  # cS − m' in one instruction
     }
 
 

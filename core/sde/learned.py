@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from ..densities import GaussianMixture
 from .linear import SDE, per_particle
+from .reverse import Score
 from .schedules import Time, as_time
 
 # Frequencies in space (a bare perceptron blurs thin strokes) and in log-SNR.
@@ -221,7 +222,7 @@ class ScoreError:
 
 
 def score_error(
-    network: nn.Module, density: GaussianMixture, sde: SDE, t: Time, grid: Tensor
+    network: Score, density: GaussianMixture, sde: SDE, t: Time, grid: Tensor
 ) -> ScoreError:
     """Compares a learned score with the exact one.
 

@@ -15,10 +15,12 @@ IMPLS = ("reference", "tiled")
 SHAPES = [(1, 1), (64, 64), (70, 130), (130, 70), (131, 131), (1, 97), (97, 1)]
 
 
+BLOCK_SIZE = tiled_module.block_size
+
+
 @pytest.fixture(autouse=True)
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles of 64, so that short sequences have several and ragged ones."""
-    monkeypatch.setattr(tiled_module, "TILE_ELEMENTS", {})
     monkeypatch.setattr(tiled_module, "block_size", lambda heads, device: 64)
 
 
@@ -217,13 +219,23 @@ def test_tiled_never_makes_the_matrix(generator: torch.Generator) -> None:
     assert tiled.elements == max(6 * 64 * 64, qkv[0].numel())
 
 
-def test_auto_is_tiled_on_the_cpu_and_leaves_triton_alone(generator: torch.Generator) -> None:
+@pytest.mark.parametrize("heads", [1, 3, 4, 64, 1000])
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_tiles_are_as_large_as_the_cache_allows(heads: int, kind: str) -> None:
+    block, most = BLOCK_SIZE(heads, kind), tiled_module.TILE_ELEMENTS[kind]
+    assert block == 64 or heads * block**2 <= most
+    assert block == 1024 or heads * (2 * block) ** 2 > most
+
+
+def test_auto_is_tiled_on_the_cpu_and_leaves_triton_alone(
+    generator: torch.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if generator.device.type == "cuda":
         pytest.skip("auto is triton on CUDA")
+    monkeypatch.setitem(sys.modules, "core.flash_attention.launch", None)  # to import it would fail
     qkv = inputs(70, 70, dtype=torch.float32, generator=generator)
     assert choose_impl(qkv[0]) == "tiled"
     assert torch.equal(attention(*qkv), attention(*qkv, impl="tiled"))
-    assert "core.flash_attention.kernels" not in sys.modules
 
 
 X = torch.zeros(2, 3, 5, 4)

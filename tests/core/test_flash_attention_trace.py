@@ -246,6 +246,16 @@ def test_rounding_grows_with_the_key_blocks_in_fa1_and_not_in_fa2(
     assert all(many[torch.float32, order].largest < 1e-6 for order in ORDERS)
 
 
+def test_operands_are_rounded_and_sums_are_not(generator: torch.Generator) -> None:
+    q, k, v = head(16, 16, generator, torch.bfloat16)
+    for step in trace(q, k, v, block_q=8, block_k=8):
+        if step.phase == "accumulate":
+            added = step.chip["p"].bfloat16().float() @ step.chip["v"].float()
+            torch.testing.assert_close(step.chip["o"], step.before["o"] + added, rtol=0, atol=1e-6)
+            assert not torch.allclose(step.chip["p"], step.chip["p"].bfloat16().float())
+            assert step.chip["o"].dtype == torch.float32
+
+
 def test_float16_overflows_in_naive_alone(generator: torch.Generator) -> None:
     q, k, v = (each.detach() for each in head(32, 32, generator))
     errors = rounding_errors(

@@ -1,7 +1,8 @@
 """The Triton kernels against float64: in Triton's interpreter on the CPU, compiled on CUDA.
 
 The interpreter has to be chosen before Triton is imported, so the kernels run in a process of their
-own: this file, as a program, which prints the errors of all cases at once.
+own: this file, as a program, which prints the errors of all cases at once. Another such process
+compiles them for GPUs that need not be there.
 """
 
 import itertools
@@ -68,21 +69,58 @@ def overflow(device: str) -> list[float]:
     return [(out.double() - exact).abs().max().item(), blind.count_nonzero().item()]
 
 
-@pytest.fixture(scope="module")
-def results(device: torch.device) -> dict[str, list]:
+def compiled(name: str, dtype: str, capability: int, shared: int) -> list[int]:
+    """Shared memory that a kernel takes, and that one program may have; D = 64, causal, ragged."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from core.flash_attention import kernels
+    from core.flash_attention.launch import choose_launch
+
+    kernel = getattr(kernels, name)
+    kind = {"bfloat16": "*bf16", "float32": "*fp32"}[dtype]
+    launch = choose_launch(64, getattr(torch, dtype), 1 if name == "forward" else 2, shared)
+    queries, keys = launch.owned, launch.walked
+    if name == "backward_keys":
+        queries, keys = keys, queries
+    constants = {
+        **{"W": 64, "PADDED": 64, "BLOCK_Q": queries, "BLOCK_K": keys},
+        **{"CAUSAL": True, "RAGGED": True, "PRECISION": "ieee" if dtype == "float32" else "tf32"},
+    }
+    scalars = {"T": "i32", "S": "i32", "c": "fp32", "scale": "fp32", "lse": "*fp32"}
+    types = {**scalars, "delta": "*fp32", **dict.fromkeys(constants, "constexpr")}
+    signature = {each: types.get(each, kind) for each in kernel.arg_names}
+    found = triton.compile(
+        ASTSource(
+            kernel, signature, {each: constants[each] for each in signature if each in constants}
+        ),
+        target=GPUTarget("cuda", capability, 32),
+        options={"num_warps": launch.warps, "num_stages": launch.stages, "enable_fp_fusion": True},
+    )
+    return [found.metadata.shared, shared]
+
+
+def program(*arguments: str, **environment: str) -> dict[str, list]:
     """What this file prints when it runs as a program."""
     pytest.importorskip("triton", reason="triton is not installed, so its kernels cannot run")
-    interpreted = {} if device.type == "cuda" else {"TRITON_INTERPRET": "1"}
-    environment = {**os.environ, **interpreted, "PYTHONPATH": str(Path(__file__).parents[2])}
+    path = {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(
-        [sys.executable, __file__, str(device)],
-        env=environment,
+        [sys.executable, __file__, *arguments],
+        env={**os.environ, **path, **environment},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def results(device: torch.device) -> dict[str, list]:
+    """The errors of all cases."""
+    interpreted = {} if device.type == "cuda" else {"TRITON_INTERPRET": "1"}
+    return program(str(device), **interpreted)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -102,6 +140,11 @@ def test_overflow_and_rows_that_see_nothing(results: dict[str, list]) -> None:
     assert not_zero == 0
 
 
+def test_kernels_compile_for_gpus_that_are_not_here(tmp_path: Path) -> None:
+    for name, (used, available) in program("compile", TRITON_CACHE_DIR=str(tmp_path)).items():
+        assert used <= available, name
+
+
 def test_launches_shrink_until_they_fit() -> None:
     pytest.importorskip("triton", reason="triton is not installed, so its kernels cannot run")
     from core.flash_attention.launch import HALF_CHOICES, SINGLE_CHOICES, choose_launch
@@ -118,6 +161,15 @@ def test_launches_shrink_until_they_fit() -> None:
 
 
 if __name__ == "__main__":
-    warnings.filterwarnings("ignore", message="overflow encountered in exp2")  # of ragged rows
-    table = {str(case): errors(*case, sys.argv[1]) for case in CASES}
-    print(json.dumps({**table, "overflow": overflow(sys.argv[1])}))
+    if sys.argv[1] == "compile":
+        names = ("forward", "row_dots", "backward_keys", "backward_queries")
+        targets = [("bfloat16", 90, 227 * 1024), ("float32", 80, 163 * 1024)]
+        table = {
+            f"{name} {target}": compiled(name, *target)
+            for name, target in itertools.product(names, targets)
+        }
+    else:
+        warnings.filterwarnings("ignore", message="overflow encountered in exp2")  # ragged rows
+        table = {str(case): errors(*case, sys.argv[1]) for case in CASES}
+        table["overflow"] = overflow(sys.argv[1])
+    print(json.dumps(table))

@@ -48,8 +48,10 @@ def test_increments_are_independent_normals(steps, device):
 
 def test_w_has_the_variance_of_its_time_between_the_finest_nodes_too():
     t = 0.3 + 2**-16
-    w = BrownianPath((200_000,), seed=5).at(t)
-    assert float(w.var()) == pytest.approx(t, rel=0.02)
+    path = BrownianPath((200_000,), seed=5)
+    assert float(path.at(t).var()) == pytest.approx(t, rel=0.02)
+    start, length = 0.25, 2**-15  # half of a finest interval
+    assert float(path.increment(start, start + length).var()) == pytest.approx(length, rel=0.02)
     assert torch.equal(BrownianPath((4,), 5).at(0.0), torch.zeros(4, dtype=torch.float64))
 
 

@@ -1,4 +1,4 @@
-"""Learning a score: what the network is at birth, what it becomes, and how wrong it is said to be."""
+"""Learning a score: the network at birth, after training, and how wrong it is said to be."""
 
 import math
 

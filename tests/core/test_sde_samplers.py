@@ -1,18 +1,19 @@
 """Laws and oracles of the samplers.
 
-On Gaussian data the probability-flow ODE has a closed form, so convergence orders are measured without
-Monte Carlo; where diffusers has the scheduler, the steps must be the same.
+On Gaussian data the probability-flow ODE has a closed form, so convergence orders are measured
+without Monte Carlo; where diffusers has the scheduler, the steps must be the same.
 """
 
 import inspect
 import math
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
-from core.densities import GaussianMixture, eight_gaussians, two_moons
+from core.densities import GaussianMixture, eight_gaussians
 from core.sde import (
     DDIM,
     DDPM,
@@ -82,7 +83,7 @@ def test_dormand_prince_steps_converge_at_order_five(sde):
     for steps in (20, 40, 80):
         times = torch.linspace(start, stop, steps + 1, dtype=torch.float64)
         x_t, v_t = x, velocity(x, times[0])
-        for s, t in zip(times[:-1], times[1:], strict=True):
+        for s, t in pairwise(times):
             step = dormand_prince_step(velocity, s, t, x_t, v_t)
             x_t, v_t = step.x_t, step.slopes[-1]
         errors.append(float((x_t - truth).norm()))
@@ -122,6 +123,21 @@ def test_sde_samplers_converge_along_one_brownian_path(sde, sampler):
     ]
     errors = [float((end - ends[-1]).norm()) for end in ends[:-1]]
     assert slope(errors) == pytest.approx(sampler.order, abs=0.15)
+
+
+@pytest.mark.parametrize("sde", [VP(), SubVP(), VE()], ids=repr)
+@pytest.mark.parametrize(
+    "sampler",
+    [EulerMaruyama(), ReverseDiffusion(), PredictorCorrector(), DDIM(0.5), DDIM(1.0)],
+    ids=repr,
+)
+def test_stochastic_samplers_end_in_the_right_gaussian(sde, sampler):
+    n = 10_000
+    x_1, path = noise_for(sde, n), BrownianPath((n, 2), seed=0)
+    end = sample(sde, ExactScore(GAUSSIAN, sde), x_1, sampler, 300, path).positions[-1]
+    truth = GAUSSIAN.at(sde, 1e-3)
+    torch.testing.assert_close(end.mean(0), truth.means[0], rtol=0, atol=0.025)
+    assert float(end.std(0).mean()) == pytest.approx(float(truth.stds), rel=0.03)
 
 
 @pytest.mark.parametrize("sampler", EVERY, ids=repr)
@@ -268,7 +284,7 @@ def test_ddpm_with_a_thousand_steps_samples_the_data():
 
 
 class Tabulated(SDE):
-    """The process that a diffusers scheduler tabulates: α_bar by index, index i at t = (i + 1)/T."""
+    """The process in a scheduler's table of α_bar: index i is at t = (i + 1)/T."""
 
     title = "table"
 

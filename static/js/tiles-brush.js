@@ -13,13 +13,8 @@ export function currentBlocks({ trace, moment }) {
   return { rows: i < 0 ? null : trace.rowsOf(i), cols: j < 0 ? null : trace.colsOf(j), i, j };
 }
 
-/** The row whose numbers are written out: the chosen one if it is at work, else the block's first. */
-export function focusRow(brush) {
-  const { rows } = currentBlocks(brush);
-  const { chosen } = brush;
-  if (chosen !== null && (!rows || (chosen >= rows[0] && chosen < rows[1]))) return chosen;
-  return rows ? rows[0] : null;
-}
+/** The row whose numbers are written out: the chosen one; while none is, the first at work. */
+export const focusRow = (brush) => brush.chosen ?? currentBlocks(brush).rows?.[0] ?? null;
 
 /** Whether an index lies in [first, past the last], which may be null. */
 export const inside = (range, index) => range !== null && index >= range[0] && index < range[1];
@@ -32,17 +27,32 @@ export function write(g, text, x, y, font, colour, align = 'left') {
 
 const cuts = new Map();
 
-/** A text cut to a width, with an ellipsis; whole characters, as a reader counts them. */
-export function fitted(g, text, width, font) {
-  const key = `${font}|${Math.round(width)}|${text}`;
+const SEGMENTERS = {
+  grapheme: new Intl.Segmenter(),
+  word: new Intl.Segmenter(undefined, { granularity: 'word' }),
+};
+
+/**
+ * A text cut to a width, with an ellipsis; whole characters, as a reader counts them, or whole
+ * words. A number is never cut: its first digits would be another number.
+ */
+export function fitted(g, text, width, font, unit = 'grapheme') {
+  const key = `${unit}|${font}|${Math.round(width)}|${text}`;
   if (cuts.has(key)) return cuts.get(key);
   g.font = font;
   let shown = text;
-  const letters = g.measureText(text).width > width ? [...new Intl.Segmenter().segment(text)] : [];
-  for (let count = letters.length - 1; count > 0 && g.measureText(shown).width > width; count--) {
-    shown = `${letters.slice(0, count).map(({ segment }) => segment).join('')}…`;
+  const whole = /^\d*$/.test(text) || g.measureText(text).width <= width;
+  const parts = whole ? [] : [...SEGMENTERS[unit].segment(text)];
+  for (let count = parts.length - 1; count > 0 && g.measureText(shown).width > width; count--) {
+    shown = `${parts.slice(0, count).map(({ segment }) => segment).join('').trimEnd()}…`;
   }
   if (cuts.size > 4000) cuts.clear();
   cuts.set(key, shown);
   return shown;
+}
+
+/** The first of some texts, longest first, that fits a width; else the last, cut after a word. */
+export function longest(g, texts, width, font) {
+  g.font = font;
+  return texts.find((text) => g.measureText(text).width <= width) ?? fitted(g, texts.at(-1), width, font, 'word');
 }

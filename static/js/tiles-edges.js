@@ -3,7 +3,7 @@
  */
 
 import { alpha } from './palette.js';
-import { currentBlocks, fitted, focusRow, inside, write } from './tiles-brush.js';
+import { currentBlocks, fitted, focusRow, inside, longest, write } from './tiles-brush.js';
 import { deedOf, factor, indexed, phaseName, real, say } from './tiles-words.js';
 
 /** One Chinese, Japanese or Korean character, or one emoji with all its parts. */
@@ -18,25 +18,22 @@ export function drawEdges(brush) {
   drawCaption(brush);
 }
 
-/** Tokens beside the rows and above the columns; where they are too tight, those of the block. */
+/** Tokens beside the rows and above the columns, each at its own; thinned out where they are tight. */
 function drawTokens(brush) {
   const { g, plan, trace: { view }, colours, chosen } = brush;
   const { cells, fonts, labels, rowStrip, colStrip, unit } = plan;
   const { rows, cols } = currentBlocks(brush);
-  const right = rowStrip.x - 5;
-  const texts = view.row_labels ?? Array.from({ length: view.rows }, (_, row) => String(row));
-  const shown = spread(view.rows, cells.ch, fonts.size, rows, chosen);
-  for (const { index, at } of settle(shown, cells.ch, fonts.size, cells.bottom - cells.y)) {
-    const active = inside(rows, index) || index === chosen;
-    const font = index === chosen ? fonts.bold : fonts.small;
-    const text = fitted(g, texts[index] ?? '', labels.left - 8, font);
-    write(g, text, right, cells.y + at, font, active ? colours.ink : colours.ink2, 'right');
+  for (const row of labelled(view.rows, cells.ch, fonts.size, chosen)) {
+    const font = row === chosen ? fonts.bold : fonts.small;
+    const text = fitted(g, view.row_labels ? (view.row_labels[row] ?? '') : String(row), labels.left - 8, font);
+    const colour = inside(rows, row) || row === chosen ? colours.ink : colours.ink2;
+    write(g, text, rowStrip.x - 5, cells.y + (row + 0.5) * cells.ch, font, colour, 'right');
   }
   if (!view.col_labels || labels.top === 0) return;
-  const picked = spread(view.cols, cells.cw, fonts.size, cols, null);
-  for (const { index, at } of settle(picked, cells.cw, fonts.size, cells.cw * view.cols)) {
-    const text = fitted(g, view.col_labels[index] ?? '', labels.top - 2 * unit, fonts.small);
-    above(g, text, cells.x + at, colStrip.y - 4, fonts, inside(cols, index) ? colours.ink : colours.ink2);
+  for (const col of labelled(view.cols, cells.cw, fonts.size, null)) {
+    const text = fitted(g, view.col_labels[col] ?? '', labels.top - 2 * unit, fonts.small);
+    const colour = inside(cols, col) ? colours.ink : colours.ink2;
+    above(g, text, cells.x + (col + 0.5) * cells.cw, colStrip.y - 4, fonts, colour);
   }
 }
 
@@ -50,27 +47,16 @@ function above(g, text, x, y, { small, size }, colour) {
   return g.restore();
 }
 
-/** Which labels are written: all if they fit, else those of the block at work and the chosen one. */
-function spread(count, pitch, size, block, chosen) {
-  const wanted = [];
-  const step = pitch >= size * 0.95 ? 1 : 0;
-  const every = Math.ceil(size / (pitch * (block ? block[1] - block[0] : 1)));
-  for (let index = 0; index < count; index++) {
-    const near = inside(block, index) && (index - block[0]) % Math.max(1, Math.min(every, 64)) === 0;
-    if (step || near || index === chosen) wanted.push(index);
-  }
-  return wanted.map((index) => ({ index, at: (index + 0.5) * pitch }));
-}
-
-/** Moves labels apart where they would touch, around where they belong. */
-function settle(labels, pitch, size, length) {
-  if (pitch >= size * 0.95) return labels;
-  const gap = size + 1;
-  const last = labels.length - 1;
-  const middle = labels.reduce((sum, { at }) => sum + at, 0) / (labels.length || 1);
-  const start = Math.min(Math.max(gap / 2, middle - (last * gap) / 2), Math.max(gap / 2, length - last * gap - gap / 2));
-  const fanned = labels.map((label, k) => ({ ...label, at: start + k * gap }));
-  return fanned.filter(({ at }) => at <= length);
+/**
+ * Which rows or columns have their labels written: every one, every 2nd, 4th, 8th, by what fits,
+ * and always the chosen one, for which those that would touch it make way.
+ */
+function labelled(count, pitch, size, chosen) {
+  let every = 1;
+  while (every * pitch < size && every < count) every *= 2;
+  const touches = (index) => chosen !== null && index !== chosen && Math.abs(index - chosen) * pitch < size;
+  const all = Array.from({ length: count }, (_, index) => index);
+  return all.filter((index) => index === chosen || (index % every === 0 && !touches(index)));
 }
 
 /** The blocks of K above and of Q at the left; purple while they are on the chip. */
@@ -139,23 +125,28 @@ function drawStatus({ g, plan, trace, colours, moment, language }) {
   const [i, j] = [trace.columns.i[moment.step], trace.columns.j[moment.step]];
   const number = moment.done > 0 ? moment.step + 1 : 0;
   const blocks = [i < 0 ? '' : indexed('Q', i), j < 0 ? '' : indexed('K', j)].filter(Boolean).join(' × ');
-  const deed = number ? [phaseName(trace.phase(moment.step), language), blocks] : [];
-  const joined = (steps) => [steps, ...deed].filter(Boolean).join(' · ');
-  g.font = plan.fonts.status;
-  const long = joined(say(language, 'step', number, trace.count));
-  const room = plan.width - 2 * plan.pad - 150 * plan.unit;
-  const text = g.measureText(long).width > room ? joined(`${number}/${trace.count}`) : long;
-  write(g, text, plan.width - plan.pad, 17 + 2 * plan.unit, plan.fonts.status, colours.ink2, 'right');
+  const [deed, pair] = number ? [phaseName(trace.phase(moment.step), language), blocks] : ['', ''];
+  const [long, short] = [say(language, 'step', number, trace.count), `${number}/${trace.count}`];
+  const texts = [[long, deed, pair], [short, deed, pair], [short, deed], [short]];
+  const shown = texts.map((parts) => parts.filter(Boolean).join(' · '));
+  const room = plan.width - 2 * plan.pad - titleWidth(g, plan, trace.view.title?.[language] ?? '');
+  write(g, longest(g, shown, room, plan.fonts.status), plan.width - plan.pad, 17 + 2 * plan.unit, plan.fonts.status, colours.ink2, 'right');
+}
+
+/** What the panel's title, which the page writes, takes of the first line, with a gap. */
+function titleWidth(g, { fonts, unit }, title) {
+  g.font = fonts.title;
+  return g.measureText(title).width + 16 * unit;
 }
 
 /** Below the matrix: the numbers of one row in this step, or what the step does. */
 function drawCaption(brush) {
   const { g, plan: { caption, fonts }, trace, colours, moment, language } = brush;
   const [{ x, right }, y] = [caption, caption.y - fonts.size / 2];
-  const text = captionOf(brush);
-  if (!text) {
+  const texts = captionsOf(brush);
+  if (!texts.length) {
     const deed = moment.done > 0 ? deedOf(trace, moment.step, language) : '';
-    write(g, fitted(g, deed, right - x, fonts.small), x, y, fonts.small, colours.ink2);
+    write(g, longest(g, [deed], right - x, fonts.small), x, y, fonts.small, colours.ink2);
     return;
   }
   const row = focusRow(brush);
@@ -163,21 +154,24 @@ function drawCaption(brush) {
   const label = fitted(g, name, (right - x) * 0.4, fonts.bold);
   write(g, label, x, y, fonts.bold, colours.ink);
   const used = g.measureText(label).width + 10;
-  write(g, fitted(g, text, right - x - used, fonts.number), x + used, y, fonts.number, colours.ink2);
+  write(g, longest(g, texts, right - x - used, fonts.number), x + used, y, fonts.number, colours.ink2);
 }
 
-/** m, the factor and l of the focused row around this step, or nothing. */
-function captionOf(brush) {
-  const { trace, moment } = brush;
+/** m, the factor and l of the focused row around this step, and shorter; nothing without an m. */
+function captionsOf(brush) {
+  const { trace, moment, language } = brush;
   const row = focusRow(brush);
   const { m, l, a } = trace.tracks;
-  if (row === null || !m) return '';
+  if (row === null || !m) return [];
+  const now = moment.step + (moment.fraction > 0 ? 1 : 0);
+  if (m.offset(row, now) < 0) return [say(language, 'unbegun')];
   const change = (track) => {
-    const [before, after] = [track.at(row, moment.step), track.at(row, moment.step + (moment.fraction > 0 ? 1 : 0))];
-    return before === after ? real(after) : `${real(before)} → ${real(after)}`;
+    const [before, after] = [track.at(row, moment.step), track.at(row, now)].map(real);
+    return before === after ? after : `${before} → ${after}`;
   };
   const faded = moment.done > 0 ? a.during(row, moment.step) : null;
-  const parts = [`m ${change(m)}`, `l ${change(l)}`];
-  if (faded !== null) parts.splice(1, 0, `e^(m−m′) ${factor(faded)}`);
-  return parts.join(' · ');
+  const factors = faded === null ? [] : [`e^(m−m′) ${factor(faded)}`];
+  const [most, sum] = [`m ${change(m)}`, `l ${change(l)}`];
+  const after = [`m ${real(m.at(row, now))}`, `l ${real(l.at(row, now))}`];
+  return [[most, ...factors, sum], [most, sum], after].map((parts) => parts.join(' · '));
 }

@@ -3,8 +3,8 @@
  */
 
 import { alpha } from './palette.js';
-import { write } from './tiles-brush.js';
-import { slotOf } from './tiles-layout.js';
+import { longest, write } from './tiles-brush.js';
+import { PARCEL, slotOf } from './tiles-layout.js';
 import { KEY_ARRAYS } from './tiles-trace.js';
 import { bytes, indexed, say, shownName } from './tiles-words.js';
 
@@ -34,17 +34,15 @@ function pane({ g, plan, colours }, lane, name) {
   Object.assign(g, { fillStyle: colours.paper2, strokeStyle: colours.line, lineWidth: 1 });
   g.fill();
   g.stroke();
-  write(g, name, lane.x, headLine(plan, lane), plan.fonts.bold, colours.ink);
+  write(g, name, lane.x, lane.line, plan.fonts.bold, colours.ink);
 }
-
-const headLine = (plan, lane) => (lane.top + lane.y) / 2 + 0.5;
 
 /** Every array as a strip of its blocks: full where it has been written, purple where it is on chip. */
 function drawHbm(brush, moves) {
   const { g, plan, trace, colours, moment, language } = brush;
   const { hbm, fonts } = plan;
   pane(brush, hbm, 'HBM');
-  write(g, say(language, 'moved', bytes(trace.moved(moment.done))), hbm.x + hbm.width, headLine(plan, hbm), fonts.number, colours.ink2, 'right');
+  write(g, say(language, 'moved', bytes(trace.moved(moment.done))), hbm.x + hbm.width, hbm.line, fonts.number, colours.ink2, 'right');
   const held = new Set((moment.done > 0 ? trace.held(moment.step + 1) : []).map(([name]) => HOME[name]));
   for (const array of trace.view.arrays) {
     const place = hbm.places.get(array.name);
@@ -69,7 +67,7 @@ function drawHbm(brush, moves) {
   const towards = moves.some((move) => move[4]) && moves.some((move) => !move[4]) ? '⇅' : moves[0][4] ? '↑' : '↓';
   const now = moves.reduce((sum, move) => sum + move[3], 0);
   const x = hbm.x + 40 * Math.max(1, plan.unit);
-  write(g, `${towards} ${bytes(now)}`, x, headLine(plan, hbm), fonts.number, colours.cond);
+  write(g, `${towards} ${bytes(now)}`, x, hbm.line, fonts.number, colours.cond);
 }
 
 /** Where the blocks of an array lie within its strip. */
@@ -131,16 +129,17 @@ function drawBudget({ g, plan, trace, colours, moment, language }) {
   const over = capacity > 0 && size > capacity;
   const budget = capacity ? say(language, 'of', bytes(size), bytes(capacity).replace('.0 ', ' ')) : bytes(size);
   const colour = over ? colours.warn : colours.ink2;
-  const text = gpu && !wide ? `${budget} · ${gpu}` : budget;
-  const [y, right] = [headLine(plan, sram), sram.x + sram.width];
+  const [y, right] = [sram.line, sram.x + sram.width];
+  const named = sram.x + 46 * Math.max(1, unit);
+  const text = longest(g, gpu && !wide ? [`${budget} · ${gpu}`, budget] : [budget], right - named, fonts.number);
   write(g, text, right, y, fonts.number, colour, 'right');
   if (!capacity) return;
-  if (wide) write(g, gpu, right, sram.bottom + 9 * unit, fonts.number, colour, 'right');
+  if (wide) write(g, gpu, right, sram.second, fonts.number, colour, 'right');
   g.font = fonts.number;
-  const left = wide ? sram.x : sram.x + 46 * Math.max(1, unit);
+  const left = wide ? sram.x : named;
   const width = wide ? sram.width - g.measureText(gpu).width - 12 : Math.min(150 * unit, right - g.measureText(text).width - 12 - left);
   if (width < 24) return;
-  const line = wide ? sram.bottom + 9 * unit : y;
+  const line = wide ? sram.second : y;
   bar(g, left, line, width, colours.line);
   bar(g, left, line, Math.max(3, width * Math.min(1, size / capacity)), over ? colours.warn : colours.cond);
 }
@@ -152,44 +151,76 @@ function bar(g, x, y, width, colour) {
   g.fill();
 }
 
-/** The blocks of this step on their way, each on its own arc. */
+/**
+ * The blocks of this step on their way, each on its own arc. They come out from under one memory and
+ * go in under the other, so that what is written in either stays in sight.
+ */
 function drawTravel(brush, moves) {
-  const { fraction } = brush.moment;
-  moves.forEach((move, index) => {
+  const { g, plan, moment: { fraction } } = brush;
+  const { hbm, sram } = plan;
+  g.save();
+  g.beginPath();
+  g.rect(hbm.x, hbm.bottom, hbm.width, sram.y - hbm.bottom);
+  g.clip();
+  const parcels = moves.map((move, index) => {
     const start = moves.length > 1 ? (STAGGER * index) / (moves.length - 1) : 0;
     const passed = Math.min(1, Math.max(0, (fraction - start) / (1 - STAGGER)));
-    travel(brush, move, ease(passed));
+    return travel(brush, move, ease(passed));
   });
+  for (const each of apart(parcels.filter(Boolean), plan.fonts.size + PARCEL)) parcel(brush, each);
+  g.restore();
+}
+
+/** Blocks that would hide one another's names, moved side by side; ordered by their ways. */
+function apart(parcels, height) {
+  const sorted = parcels.toSorted((a, b) => a.way - b.way);
+  sorted.forEach((each, k) => {
+    const last = sorted[k - 1];
+    if (!last) return;
+    const level = Math.min(1, Math.max(0, 3 - (2 * Math.abs(each.y - last.y)) / height));
+    each.x = Math.max(each.x, last.x + level * ((last.width + each.width) / 2 + 2));
+  });
+  return sorted;
 }
 
 const ease = (t) => (t < 0.5 ? 2 * t * t : 1 - 2 * (1 - t) ** 2);
 
+/** Draws a block's way; gives the block itself while it is under way, else null. */
 function travel(brush, [array, start, stop, , write_], share) {
   const { g, plan, trace, colours } = brush;
   const strip = plan.hbm.places.get(array);
   const slot = plan.sram.places.get(slotOf(LANDING[array])) ?? passing(plan.sram);
-  if (!strip) return;
+  if (!strip) return null;
   const { rows } = trace.view.arrays.find(({ name }) => name === array);
   const width = strip.width - strip.label;
-  const home = { x: strip.x + strip.label + (width * (start + stop)) / 2 / rows, y: strip.y + strip.height / 2 };
-  const chip = { x: slot.x + slot.width / 2, y: slot.y + slot.height / 2 };
+  const half = (plan.fonts.size + PARCEL) / 2;
+  const home = { x: strip.x + strip.label + (width * (start + stop)) / 2 / rows, y: plan.hbm.bottom - half };
+  const chip = { x: slot.x + slot.width / 2, y: plan.sram.y + half };
   const [from, to] = write_ ? [chip, home] : [home, chip];
   const bend = (to.y - from.y) * 0.55;
   const points = [from, { x: from.x, y: from.y + bend }, { x: to.x, y: to.y - bend }, to];
   Object.assign(g, { strokeStyle: alpha(colours.cond, share < 1 ? 0.55 : 0.4), lineWidth: 1.3 });
   g.setLineDash([3, 3]);
   g.beginPath();
-  g.moveTo(from.x, from.y + (write_ ? -1 : 1) * (strip.height / 2));
-  g.bezierCurveTo(points[1].x, points[1].y, points[2].x, points[2].y, to.x, to.y + (write_ ? 1 : -1) * (slot.height / 2));
+  g.moveTo(from.x, from.y);
+  g.bezierCurveTo(points[1].x, points[1].y, points[2].x, points[2].y, to.x, to.y);
   g.stroke();
   g.setLineDash([]);
-  if (share <= 0 || share >= 1) return;
-  parcel(brush, pointOn(points, share), array, start);
+  if (share <= 0 || share >= 1) return null;
+  const text = parcelName(trace, array, start);
+  g.font = plan.fonts.number;
+  return { ...pointOn(points, share), text, width: g.measureText(text).width + 10, way: home.x + chip.x };
+}
+
+function parcelName({ view }, array, start) {
+  const byKey = KEY_ARRAYS.has(array);
+  const block = Math.floor(start / (byKey ? view.block_cols : view.block_rows));
+  return indexed(shownName(array), byKey && view.order === 'naive' ? -1 : block);
 }
 
 /** The place of what streams through the chip without staying: the end of its lane. */
-function passing({ x, y, width, height }) {
-  return { x: x + width - 40, y: y + 4, width: 34, height: height - 8 };
+function passing({ x, width }) {
+  return { x: x + width - 40, width: 34 };
 }
 
 function pointOn([a, b, c, d], t) {
@@ -199,14 +230,8 @@ function pointOn([a, b, c, d], t) {
 }
 
 /** A block under way. */
-function parcel({ g, plan, trace, colours }, { x, y }, array, start) {
-  const byKey = KEY_ARRAYS.has(array);
-  const naiveAll = byKey && trace.view.order === 'naive';
-  const block = Math.floor(start / (byKey ? trace.view.block_cols : trace.view.block_rows));
-  const text = indexed(shownName(array), naiveAll ? -1 : block);
-  g.font = plan.fonts.number;
-  const width = g.measureText(text).width + 10;
-  const height = plan.fonts.size + 7;
+function parcel({ g, plan, colours }, { x, y, text, width }) {
+  const height = plan.fonts.size + PARCEL;
   g.beginPath();
   g.roundRect(x - width / 2, y - height / 2, width, height, 4);
   Object.assign(g, { fillStyle: colours.cond, strokeStyle: colours.stage, lineWidth: 2 });

@@ -16,6 +16,12 @@ const WIDE = 1.5;
 /** Most of the space that a token may take beside its row or above its column. */
 const LONGEST = 64;
 
+/** Cells never get smaller, in CSS pixels, however little space there is. */
+const SLIGHTEST = 0.5;
+
+/** How much higher a block under way is than its text. */
+export const PARCEL = 7;
+
 /** Pairs that lie in the same memory on the chip, one after the other. */
 const SHARED = { p: 's', ds: 'dp' };
 
@@ -53,11 +59,12 @@ function fontsOf(unit, { sans, mono }) {
     small: `${size}px ${sans}`,
     bold: `600 ${size}px ${sans}`,
     number: `${size}px ${mono}`,
+    title: `600 ${Math.max(13, Math.round(13 * Math.min(unit, 15 / 13)))}px ${sans}`,
     status: `${Math.max(SMALLEST + 1, Math.round(12.5 * unit))}px ${mono}`,
   };
 }
 
-/** The memories as two lanes across the bottom. */
+/** The memories as two lanes across the bottom. No text lies between them: there, blocks travel. */
 function beneath(plan, trace, measure) {
   const { pad, width, height, unit, fonts } = plan;
   const [left, right] = [pad, width - pad];
@@ -65,9 +72,10 @@ function beneath(plan, trace, measure) {
   const pitch = Math.round(fonts.size + 9 * unit);
   const strips = flow(stripItems(trace, measure), right - left - 12, pitch);
   const slots = flow(slotItems(trace, measure, fonts.number), right - left - 12, pitch);
-  const sram = lane(left, height - pad - slots.height - 8, right - left, slots, head);
-  const hbm = lane(left, sram.top - 6 * unit - strips.height - 8, right - left, strips, head);
-  const caption = { x: left, y: hbm.top - 5 * unit, right };
+  const sram = lane(left, height - pad / 2 - head - slots.height - 8, right - left, slots);
+  const hbm = lane(left, sram.y - channelOf(plan) - strips.height - 8, right - left, strips);
+  headed(hbm, sram, head);
+  const caption = { x: left, y: hbm.y - head - 4 * unit, right };
   const region = { left, right, top: topOf(plan), bottom: caption.y - fonts.size - 6 * unit };
   return { hbm, sram, caption, region };
 }
@@ -85,10 +93,11 @@ function besides(plan, trace, measure) {
   const strips = flow(single ? items.map((item) => ({ ...item, label })) : items, right - left - 12, pitch, single);
   const slots = flow(slotItems(trace, measure, fonts.number), right - left - 12, pitch + 4);
   const free = height - topOf(plan) - strips.height - slots.height - 2 * head - 16 - pad;
-  const gap = Math.min(free * 0.6, 64 * unit);
+  const gap = Math.max(channelOf(plan), Math.min(free * 0.6, 64 * unit));
   const start = topOf(plan) + head + Math.max(0, (free - gap) * 0.42);
-  const hbm = lane(left, start, right - left, strips, head);
-  const sram = lane(left, hbm.bottom + gap + head, right - left, slots, head);
+  const hbm = lane(left, start, right - left, strips);
+  const sram = lane(left, hbm.bottom + gap, right - left, slots);
+  headed(hbm, sram, head);
   const caption = { x: pad, y: height - pad, right: left - 2 * pad };
   const region = { left: pad, right: left - 2 * pad, top: topOf(plan), bottom: caption.y - fonts.size - 8 * unit };
   return { hbm, sram, caption, region };
@@ -97,9 +106,18 @@ function besides(plan, trace, measure) {
 /** Below the panel's title, which the page writes over the canvas. */
 const topOf = ({ unit }) => Math.round(34 + 6 * unit);
 
-function lane(x, y, width, { rows, height }, head) {
+/** The space between the memories: for one block under way. */
+const channelOf = ({ fonts }) => fonts.size + PARCEL + 8;
+
+/** Puts the lines of text above the upper lane and below the lower one. */
+function headed(hbm, sram, head) {
+  Object.assign(hbm, { line: hbm.y - head / 2 + 0.5 });
+  Object.assign(sram, { line: sram.bottom + head / 2 + 0.5, second: sram.bottom + head * 1.45 });
+}
+
+function lane(x, y, width, { rows, height }) {
   const places = new Map(rows.map(({ key, left, top, ...rest }) => [key, { key, x: x + 6 + left, y: y + 4 + top, ...rest }]));
-  return { x, y, width, height: height + 8, top: y - head, bottom: y + height + 8, places };
+  return { x, y, width, height: height + 8, bottom: y + height + 8, places };
 }
 
 /** One strip of blocks per array in HBM: its name, then its blocks. */
@@ -156,9 +174,9 @@ function matrix(plan, trace, measure) {
   const { unit, fonts, region } = plan;
   const { view, tracks } = trace;
   const strip = Math.round(fonts.size + 6);
-  const labels = labelSpace(view, measure, unit);
+  const labels = labelSpace(view, measure, plan);
   const wideStrip = Math.ceil(measure(indexed('Q', trace.tileRows - 1), fonts.number)) + 6;
-  const barWidth = Math.round((tracks.m ? 42 : 0) * unit);
+  const barWidth = Math.round(tracks.m ? Math.min(42 * unit, 0.1 * (region.right - region.left)) : 0);
   const shown = tracks.out.width;
   const deep = ['out_k', 'out_v'].filter((name) => tracks[name]);
   const edge = { left: region.left + labels.left + wideStrip + 4, top: region.top + labels.top + strip + 4 };
@@ -169,7 +187,7 @@ function matrix(plan, trace, measure) {
   const cap = 30 * unit;
   let ch = room.y / (view.rows + deep.length * shown * 0.34);
   let cw = Math.min(room.x / (view.cols + shown), (room.x - least) / view.cols);
-  [cw, ch] = [Math.min(cw, ch * 1.35, cap), Math.min(ch, cw * 1.35, cap)];
+  [cw, ch] = [Math.min(cw, ch * 1.35, cap), Math.min(ch, cw * 1.35, cap)].map((pitch) => Math.max(SLIGHTEST, pitch));
   const outWidth = Math.max(cw * shown, least);
   const spare = { x: room.x - cw * view.cols - outWidth, y: room.y - ch * (view.rows + deep.length * shown * 0.34) };
   edge.left = Math.round(edge.left + spare.x / 2);
@@ -193,11 +211,17 @@ function matrix(plan, trace, measure) {
   });
 }
 
-/** Space for the tokens: as long as the longest, to a limit; only numbers need little. */
-function labelSpace({ row_labels: rows, col_labels: cols, rows: count }, measure, unit) {
-  const longest = (texts) => texts.reduce((most, text) => Math.max(most, measure(text)), 0);
-  const left = rows ? Math.min(LONGEST * unit, 1.16 * longest(rows)) : measure(String(count - 1));
-  const top = cols ? Math.min(0.8 * LONGEST * unit, longest(cols)) : 0;
+/**
+ * Space for the tokens: as long as the longest, bold, to a limit; numbers are never cut. Those above
+ * the columns go where they would take too much of the height.
+ */
+function labelSpace({ row_labels: rows, col_labels: cols, rows: count }, measure, { unit, fonts, region }) {
+  const longest = (texts, font) => texts.reduce((most, text) => Math.max(most, measure(text, font)), 0);
+  const widest = '8'.repeat(String(count - 1).length);
+  const most = Math.min(LONGEST * unit, 0.15 * (region.right - region.left));
+  const left = rows ? Math.min(most, longest(rows, fonts.bold)) : measure(widest, fonts.bold);
+  const high = cols ? Math.min(0.8 * LONGEST * unit, longest(cols)) : 0;
+  const top = high < (region.bottom - region.top) * 0.32 ? high : 0;
   return { left: Math.ceil(left) + 8, top: Math.ceil(top) + (top ? 4 : 0) };
 }
 

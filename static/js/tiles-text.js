@@ -2,7 +2,7 @@
  * What a tiles view says in words and numbers: text alternative, hover readout, table.
  */
 
-import { focusRow } from './tiles-brush.js';
+import { currentBlocks, focusRow, inside } from './tiles-brush.js';
 import { weightNow } from './tiles-grid.js';
 import { bytes, deedOf, factor, indexed, phaseName, real, say } from './tiles-words.js';
 
@@ -30,9 +30,13 @@ export function describeTiles(brush) {
 /** How m moves and O fades in this step, for the row in focus. */
 function runningOf(brush) {
   const { trace, moment: { step }, language } = brush;
-  const { m, a } = trace.tracks;
+  const { m, l, a } = trace.tracks;
   const row = focusRow(brush);
   if (row === null || !m) return [];
+  if (m.offset(row, step + 1) < 0) return [say(language, 'idle', row)];
+  if (!inside(currentBlocks(brush).rows, row)) {
+    return [say(language, 'running', row, ...[m, l].map((track) => real(track.at(row, step + 1))))];
+  }
   const said = [];
   if (['softmax', 'rescale'].includes(trace.phase(step))) {
     const from = trace.phase(step) === 'softmax' ? step : Math.max(0, step - 1);

@@ -85,12 +85,34 @@ def scores():
     return row
 
 
+LONG = 36
+"""Rows of the view whose rows are lower than a line of text."""
+
+
+@functools.cache
+def long_steps():
+    """The trace of a longer head, not causal."""
+    draw = torch.Generator().manual_seed(6)
+    head = (torch.randn(LONG, DIM, generator=draw) for _ in range(3))
+    return tuple(trace(*head, block_q=6, block_k=6, causal=False, order="fa2"))
+
+
+def long_view(labels):
+    """A view whose labels do not all fit; labels are tokens or, with None, numbers."""
+    shape = Grid("fa2", LONG, LONG, DIM, 6, 6, "fp32", CAPACITY, "A100", labels)
+    title = {"en": "FlashAttention-2", "zh": "FlashAttention-2"}
+    return {"id": "long", "title": title, "note": text(""), **tiles_view(long_steps(), shape)}
+
+
 def scene(name):
     """What the page plays."""
     if name == "race":
         ours, theirs = race(own("fa2"), own("naive"))
         views = [view("fa2", "fa2", at=ours), view("naive", "naive", at=theirs)]
         return {"frames": len(ours), "views": views}
+    if name in ("long", "words"):
+        views = [long_view(TOKENS * 3 if name == "words" else None)]
+        return {"frames": len(long_steps()), "views": views}
     if name in ("online", "both"):
         fields = online_view(scores(), heads()[2].double(), labels=TOKENS, block=BLOCK_K)
         shown = {"id": "row", "title": text("row"), "note": text(""), **fields}
@@ -190,6 +212,37 @@ def player(page, call, view=0):
     return page.evaluate(f"stage.panels[{view}].player.{call}")
 
 
+def written(page, position):
+    """The texts of the first view at a position: {text, x, y, width, align, bold, turned} each."""
+    show(page, position)
+    return page.evaluate(
+        """position => {
+          const { fillText } = CanvasRenderingContext2D.prototype;
+          const texts = [];
+          CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+            const { a, b, e, f } = this.getTransform();
+            const turned = b !== 0;
+            const ratio = Math.hypot(a, b);
+            const width = this.measureText(text).width;
+            const [left, top] = turned ? [e / ratio, f / ratio] : [x, y];
+            const bold = this.font.startsWith('600');
+            texts.push({ text, x: left, y: top, width, align: this.textAlign, bold, turned });
+          };
+          stage.panels[0].player.draw(position);
+          CanvasRenderingContext2D.prototype.fillText = fillText;
+          return texts;
+        }""",
+        position,
+    )
+
+
+def beside(texts, plan):
+    """The labels beside the rows: those that end left of the matrix."""
+    cells = plan["cells"]
+    ends = [item for item in texts if item["align"] == "right" and item["x"] < cells["x"]]
+    return [item for item in ends if cells["y"] <= item["y"] <= cells["bottom"]]
+
+
 def numbers(page, position, view=0):
     """The player's table as {(quantity, query, key): value}."""
     rows = player(page, f"table({position})", view)["rows"]
@@ -206,9 +259,10 @@ def plan_of(page):
           const host = element.querySelector('.vt-host');
           const size = { width: host.clientWidth, height: host.clientHeight };
           const g = document.createElement('canvas').getContext('2d');
-          const { cells, out, bars, fonts, labels } =
+          const { cells, out, bars, fonts, labels, hbm, sram } =
             layOut(await loadTrace(view), size, g, stage.ctx.palette());
-          return { cells, out, bars, labels, size: fonts.size };
+          const lane = ({ x, y, bottom, line }) => ({ x, y, bottom, line });
+          return { cells, out, bars, labels, size: fonts.size, hbm: lane(hbm), sram: lane(sram) };
         }"""
     )
 
@@ -291,10 +345,10 @@ def test_the_tile_of_the_step_is_the_one_in_the_models_colour(visit):
 def test_blocks_travel_between_the_memories(visit):
     page = visit()
     index, _ = find("load_kv")
-    purple, pictures = [], set()
+    plan, purple, pictures = plan_of(page), [], set()
     for fraction in (0.35, 0.5, 0.65, 1):
         show(page, index + fraction)
-        between = pixels(page)[366:408]
+        between = pixels(page)[int(plan["hbm"]["bottom"]) : int(plan["sram"]["y"])]
         purple.append(share_of(between, "#a4478f") * between[..., 0].size)
         pictures.add(between.tobytes())
     assert len(pictures) == 4
@@ -334,6 +388,109 @@ def test_the_output_fades_by_the_factor_of_the_trace(visit):
     assert after["rescale", row, None] == pytest.approx(factor, rel=1e-6)
     held = after["out[0]", row, None]
     assert held == pytest.approx(before["out[0]", row, None] * factor, abs=2e-3)
+
+
+@pytest.mark.parametrize("size", ["520x437", "900x437", "366x366"])
+@pytest.mark.parametrize("row", [None, 15, 16])
+def test_a_label_stands_beside_its_own_row(visit, size, row):
+    page = visit("long", f"size={size}")
+    page.evaluate("row => stage.panels[0].player.update({ patch: true, row })", row)
+    for done in (0, 40):
+        plan = plan_of(page)
+        cells, size = plan["cells"], plan["size"]
+        shown = beside(written(page, done), plan)
+        assert len(shown) >= LONG // 8
+        for item in shown:
+            assert int(item["text"]) < LONG
+            assert item["y"] == pytest.approx(cells["y"] + (int(item["text"]) + 0.5) * cells["ch"])
+            assert item["x"] - item["width"] >= 0
+        heights = sorted(item["y"] for item in shown)
+        assert min(np.diff(heights)) >= size - 1e-6
+        rows = [int(item["text"]) for item in shown]
+        assert row is None or row in rows
+        bold = [int(item["text"]) for item in shown if item["bold"]]
+        assert bold == [] if row is None else bold == [row]
+        assert np.gcd.reduce([index for index in rows if index != row]) in (1, 2, 4, 8)
+
+
+def test_a_label_stands_above_its_own_column(visit):
+    page = visit("words", "size=520x437")
+    plan = plan_of(page)
+    cells = plan["cells"]
+    above = [item for item in written(page, 40) if item["y"] < cells["y"] and item["turned"]]
+    middles = {
+        round(cells["x"] + (col + 0.5) * cells["cw"], 3): TOKENS[col % ROWS] for col in range(LONG)
+    }
+    assert len(above) >= LONG // 6
+    for item in above:
+        found = min(middles, key=lambda middle: abs(middle - item["x"]))
+        assert found == pytest.approx(item["x"], abs=1e-2)
+        assert middles[found].startswith(item["text"].rstrip("…"))
+
+
+def test_the_caption_speaks_of_the_chosen_row(visit):
+    page = visit()
+    steps_ = own()
+    last = ROWS - 1
+    page.evaluate("row => stage.panels[0].player.update({ patch: true, row })", last)
+
+    def caption(done):
+        texts = [item["text"] for item in written(page, done)]
+        index = next(k for k, line in enumerate(texts) if re.match(r"(row \d+|第 \d+ 行)", line))
+        return texts[index], texts[index + 1]
+
+    assert caption(0) == (f"row {last} {TOKENS[last]}", "not begun")
+    assert caption(3) == (f"row {last} {TOKENS[last]}", "not begun")
+    assert f"row {last} not begun" in player(page, "describe(3)")
+    page.evaluate("document.documentElement.lang = 'zh'")
+    assert caption(3) == (f"第 {last} 行 {TOKENS[last]}", "尚未开始")
+    page.evaluate("document.documentElement.lang = 'en'")
+    page.evaluate("stage.panels[0].player.update({ patch: true, row: 0 })")
+    known = max(k for k, step in enumerate(steps_) if step.rows and step.rows[0] == 0)
+    chip = next(s.chip for s in reversed(steps_[: known + 1]) if "l" in s.chip and s.rows[0] == 0)
+    m, sum_ = (f"{float(chip[name][0]):.2f}".replace("-", "−") for name in ("m", "l"))
+    for done in (known + 6, len(steps_)):
+        assert caption(done) == (f"row 0 {TOKENS[0]}", f"m {m} · l {sum_}")
+        assert f"row 0 has m {m} and l {sum_}" in player(page, f"describe({done})")
+
+
+def test_nothing_is_drawn_over_the_memories_texts(visit):
+    for size in ("520x437", "900x437"):
+        page = visit("fa2", f"size={size}")
+        index, _ = find("load_kv")
+        hbm, sram = (plan_of(page)[name] for name in ("hbm", "sram"))
+        for fraction in (0.2, 0.5, 0.8):
+            for item in written(page, index + fraction):
+                between = item["x"] > hbm["x"] and hbm["bottom"] < item["y"] < sram["y"]
+                assert not between or re.fullmatch("[QKVOL][₀-₉]*", item["text"])
+        show(page, index + 0.5)
+        moving = pixels(page)
+        show(page, index + 1)
+        resting = pixels(page)
+        changed = (moving != resting).any(-1)
+        line = slice(int(sram["line"]) - 5, int(sram["line"]) + 6)
+        left = slice(int(sram["x"]), int(sram["x"]) + 36)
+        assert not changed[line, left].any()
+        assert changed[int(hbm["bottom"]) + 1 : int(sram["y"])].any()
+
+
+@pytest.mark.parametrize("size", ["300x300", "366x366", "410x437"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_what_is_written_stays_in_the_panel(visit, size, language):
+    page = visit("long", f"size={size}&lang={language}")
+    page.evaluate("stage.panels[0].player.update({ patch: true, row: 20 })")
+    width = int(size.split("x")[0])
+    title = page.locator(".vt-panel-head b").bounding_box()
+    panel = page.locator(".vt-panel").bounding_box()
+    for done in (0, 22.5, 100):
+        texts = [item for item in written(page, done) if not item["turned"]]
+        for item in texts:
+            share = {"left": 0, "center": 0.5, "right": 1}[item["align"]]
+            left = item["x"] - share * item["width"]
+            assert left >= 0, item
+            assert left + item["width"] <= width - 2, item
+        status = min((item for item in texts if item["align"] == "right"), key=lambda t: t["y"])
+        assert status["x"] - status["width"] > title["x"] + title["width"] - panel["x"]
 
 
 # The numbers.

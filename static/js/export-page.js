@@ -8,7 +8,7 @@
 const HERE = import.meta.url;
 
 /** What an exported page looks like, relative to this module. */
-const STYLES = ['../css/vitrine.css', '../css/players.css'];
+const STYLES = ['../css/vitrine.css', '../css/players.css', '../css/tiles.css'];
 
 /** Prefix of the bare names that the modules get in the file. */
 const BARE = 'vitrine/';

@@ -223,8 +223,10 @@ def publish(arguments: argparse.Namespace) -> None:
     if (folder / "classifier").exists():
         sources["classifier"] = folder / "classifier"
         save_classifier(load_classifier(sources["classifier"]), WEIGHTS / "classifier")
-    metrics = read_metrics(sources)
-    (WEIGHTS / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    quoted = WEIGHTS / "metrics.json"
+    # Parts that are not written anew keep what their card said.
+    metrics = (json.loads(quoted.read_text()) if quoted.exists() else {}) | read_metrics(sources)
+    quoted.write_text(json.dumps(metrics, indent=1) + "\n")
     pipeline = StableDiffusionPipeline.from_pretrained(WEIGHTS / "vitrine")
     draw_samples(pipeline, WEIGHTS / "samples.jpg")
     text = readme(

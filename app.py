@@ -76,7 +76,7 @@ def launch(**options: Any) -> gr.Blocks:
         max_file_size="5mb",
         enable_monitoring=False,
         show_error=False,
-        state_session_capacity=1000,
+        state_session_capacity=300,
         favicon_path=Path(__file__).parent / "static" / "favicon.svg",
         app_kwargs={"middleware": middleware(), "routes": routes(LABS)},
         **options,

@@ -23,6 +23,7 @@ import hashlib
 import math
 import os
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ class Record:
     seconds: float
 
 
-class Objective(nn.Module):
+class Objective(nn.Module, ABC):
     """What is trained: a module whose forward pass is the loss of one step.
 
     Attributes:
@@ -81,9 +82,9 @@ class Objective(nn.Module):
         self.device = device
         self.autocast = autocast
 
+    @abstractmethod
     def batch(self, step: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Draws the training examples of one step."""
-        raise NotImplementedError
 
     def precision(self) -> torch.autocast:
         """Returns the context in which the trained modules run."""

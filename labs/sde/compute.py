@@ -1,7 +1,7 @@
 """What the SDE lab computes: the roads on both stages, the clicked point, the distance curve."""
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,7 +11,6 @@ from core.sde import (
     SDE,
     BrownianPath,
     ExactScore,
-    Sampler,
     ScoreError,
     ScoreNetwork,
     Training,
@@ -26,24 +25,25 @@ from core.sde import (
 from labs.controls import Refusal
 from labs.lab import Session
 from labs.scene import Patch, Readout
-from labs.sde.settings import EXTENT, Settings, density_of, process_of, sampler_of
+from labs.sde.results import (
+    ERROR_GRID,
+    ERROR_TIMES,
+    FRAMES,
+    MARGINAL_GRID,
+    MARGINAL_TIMES,
+    Distances,
+    Learned,
+    Plan,
+    Point,
+    Result,
+    Road,
+    clock,
+    stage_grid,
+    stage_scale,
+)
+from labs.sde.settings import Settings, density_of, process_of, sampler_of
 from labs.text import Text
 
-STOP = 1e-3
-FRAMES = 49
-
-
-def clock(count: int) -> Tensor:
-    """Returns times from `STOP` to 1, denser near the data, where a cloud changes fastest.
-
-    They are the squares of even steps; everything that is sent at keyframes keeps to this clock.
-    """
-    even = torch.linspace(0.0, 1.0, count, dtype=torch.float64)
-    return STOP + (1 - STOP) * even**2
-
-
-MARGINAL_TIMES = clock(17)
-MARGINAL_GRID = 56
 CURVE_STEPS = (5, 10, 20, 50, 100, 200, 500)
 CURVE_SAMPLERS = ("em", "pc", "heun", "ddim", "dpm")
 CURVE_PARTICLES = 1000
@@ -51,83 +51,6 @@ KEPT_STEPS = 250
 _LIGHT_SECONDS = 0.3
 _MOST_SECONDS = 20.0
 _PREVIEW_STEPS = 100
-
-Distances = dict[str, list[tuple[int, float]]]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What one stage is to show: a forward road, or a reverse road by a sampler and a score."""
-
-    sampler: Sampler | None
-    steps: int
-    learned: bool = False
-
-
-@dataclass(frozen=True)
-class Road:
-    """The way of a cloud between noise and data.
-
-    Attributes:
-        plan: What it follows.
-        cloud: Positions of shape (S + 1, N, 2), data units.
-        particle: The way of the one particle that the viewer holds, (S + 1, 1, 2).
-        distance: Sliced Wasserstein distance of its end at t = 0 to fresh data.
-    """
-
-    plan: Plan
-    cloud: Trajectory
-    particle: Trajectory
-    distance: float
-
-
-@dataclass(frozen=True)
-class Point:
-    """A clicked point's log-density in nats.
-
-    Attributes:
-        exact: In closed form.
-        ode: Through the ODE, against the true p_1; None where the ODE is too stiff for RK45, as
-            on the ridge between narrow Gaussians far away.
-        standard: Through the same ODE, against the prior that generation starts from, or None.
-    """
-
-    exact: float
-    ode: float | None
-    standard: float | None
-
-
-@dataclass(frozen=True)
-class Learned:
-    """A score network, how far it is trained, and its error against the exact score."""
-
-    network: ScoreNetwork
-    step: int
-    loss: float
-    errors: tuple[ScoreError, ...] = ()
-
-
-@dataclass(frozen=True)
-class Result:
-    """Everything that the stage of the SDE lab is drawn from.
-
-    Attributes:
-        density: The data.
-        sde: The forward process.
-        roads: What the stages follow, left to right.
-        point: The clicked point.
-        marginals: p_t on the nodes of a grid per stage unit squared, at `MARGINAL_TIMES`.
-        learned: The score network, where one is in play.
-        distances: Per sampler, (evaluations, distance) pairs.
-    """
-
-    density: GaussianMixture
-    sde: SDE
-    roads: tuple[Road, ...]
-    point: Point
-    marginals: Tensor
-    learned: Learned | None = None
-    distances: Distances = field(default_factory=dict)
 
 
 def light(settings: Settings, session: Session) -> bool:
@@ -268,15 +191,6 @@ def particle_road(settings: Settings, bare: Result, plan: Plan) -> Trajectory:
     return sample(bare.sde, _score(bare, plan), x_1, plan.sampler, plan.steps, path)
 
 
-def stage_scale(sde: SDE, t: Tensor) -> Tensor:
-    """Returns the length of a stage unit at time t, so that data of unit variance fill the stage.
-
-    It is 1 for processes that keep the variance, and the standard deviation of x_t for VE.
-    """
-    alpha, sigma = sde.marginal(t)
-    return torch.sqrt(alpha**2 + sigma**2).clamp(min=1.0)
-
-
 def _score(bare: Result, plan: Plan) -> object:
     if plan.learned and bare.learned is not None:
         return bare.learned.network
@@ -371,10 +285,6 @@ def _progress(learned: Learned, total: int) -> Patch:
     return Patch(progress=learned.step / total, doing=doing, readouts=[readout])
 
 
-ERROR_TIMES = (1e-3, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
-ERROR_GRID = 32
-
-
 def _errors(network: ScoreNetwork, density: GaussianMixture, sde: SDE) -> tuple[ScoreError, ...]:
     """Returns the network's error on a grid that fills the stage, at `ERROR_TIMES`."""
     found = []
@@ -383,13 +293,6 @@ def _errors(network: ScoreNetwork, density: GaussianMixture, sde: SDE) -> tuple[
         grid = stage_grid(ERROR_GRID) * stage_scale(sde, t).float()
         found.append(score_error(network, density, sde, t, grid))
     return tuple(found)
-
-
-def stage_grid(size: int, dtype: torch.dtype = torch.float32) -> Tensor:
-    """Returns the nodes of a square grid over the stage, (size * size, 2); the top row first."""
-    line = torch.linspace(-EXTENT, EXTENT, size, dtype=dtype)
-    y, x = torch.meshgrid(line.flip(0), line, indexing="ij")
-    return torch.stack([x.flatten(), y.flatten()], dim=1)
 
 
 def _with_distances(

@@ -26,19 +26,15 @@ from labs.scene import (
     Scene,
     View,
 )
-from labs.sde.compute import (
-    CURVE_PARTICLES,
-    CURVE_SAMPLERS,
+from labs.sde.compute import CURVE_PARTICLES, CURVE_SAMPLERS, bare_result, particle_road, plans
+from labs.sde.results import (
     ERROR_GRID,
     ERROR_TIMES,
     FRAMES,
     Plan,
     Result,
     Road,
-    bare_result,
     clock,
-    particle_road,
-    plans,
     stage_grid,
     stage_scale,
 )

@@ -12,8 +12,9 @@ from labs.codec import decode
 from labs.controls import Refusal
 from labs.lab import Session, drain
 from labs.sde import LAB
-from labs.sde.compute import plans, stage_scale
+from labs.sde.compute import plans
 from labs.sde.picture import dragged, frame_times, on_frames
+from labs.sde.results import stage_scale
 from labs.sde.settings import SHOW, Settings, curve_values, density_of, process_of, sampler_of
 
 SMALL = {"particles": 100, "steps": 10}

@@ -109,6 +109,8 @@ def test_interpolation_has_order_four(sde):
         middle = step.at(s - 0.4 * length)
         errors.append(float((middle - flow(sde, x, s - 0.4 * length, 0.7)).norm()))
     assert slope(errors) == pytest.approx(5, abs=0.3)  # of one step: one more than over many
+    nearly = step.at(s - (1 - 1e-12) * length)
+    torch.testing.assert_close(nearly, step.x_t, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("sde", [VP(), SubVP(), VE(sigma_max=5)], ids=repr)
